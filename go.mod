@@ -1,0 +1,3 @@
+module gumshoe
+
+go 1.26
