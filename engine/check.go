@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"time"
+
+	"gumshoe/engine/belief"
+)
+
+// Check is one kind of look at the world: what a step of a runbook names. In is
+// the struct of its inputs, Out the struct of what it observes; both are plain
+// (see DescribeInput and DescribeOutput for what that means), and the fields'
+// doc comments are the reference documentation.
+//
+// What the target does (refuses, hangs, rejects) is an observation, and Run
+// returns it in Out. An error of Run means that we could not look.
+type Check[In, Out any] struct {
+	// Name is FAMILY.NOUN, such as "host.cpu", or one noun.
+	Name string
+	// Doc says in a sentence or two what the check observes, and how.
+	Doc string
+	// Cost is the author's estimate of how long a run takes.
+	Cost time.Duration
+	// Risk is what a run can do to the target.
+	Risk Risk
+	// RiskOf lowers or raises Risk for particular inputs, as policy says; nil
+	// means that Risk always holds.
+	RiskOf func(In) Risk
+	// Resource names something of which only one step may use at a time, such
+	// as "capture"; "" means none.
+	Resource string
+	// Plan lists what a run would touch outside /proc and /sys. It touches
+	// nothing itself beyond reading /proc and /sys.
+	Plan func(In) []Touch
+	// Run looks. It honours ctx, and it calls call.Unread for each field it
+	// could not fill; a field neither filled nor unread is an observed zero.
+	Run func(ctx context.Context, call *Call, in In) (Out, error)
+	// Summarize says in at most about 60 characters what an engineer would
+	// read out from the observation.
+	Summarize func(Out) string
+}
+
+// Risk is what a check can do to its target. It is the belief engine's, which
+// weighs it when it chooses the next step.
+type Risk = belief.Risk
+
+// The risks, from the least. Change is never run without approval.
+const (
+	Read   = belief.Read
+	Load   = belief.Load
+	Change = belief.Change
+)
+
+// TouchKind says what sort of thing a Touch is.
+type TouchKind string
+
+// The kinds of things a check can touch.
+const (
+	TouchFile    TouchKind = "file"
+	TouchCommand TouchKind = "command"
+	TouchNetwork TouchKind = "network"
+)
+
+// Touch is one thing outside /proc and /sys that a run of a check uses.
+type Touch struct {
+	Kind TouchKind `json:"kind"`
+	// What is a path, a host:port with its protocol, or a command's path.
+	What string `json:"what"`
+	// How is what is done to it: "read", "statfs", "connect", "run".
+	How string `json:"how"`
+	// Argv is the whole command, when Kind is TouchCommand.
+	Argv []string `json:"argv,omitempty"`
+}
+
+// Instrument is a check of any input and output type.
+type Instrument interface {
+	// Definition gives the check with its types erased, or says what is wrong
+	// with its declaration.
+	Definition() (*Definition, error)
+}
+
+// Definition is a check with its types erased: what the loader, the run loop
+// and the reference documentation work with. It is immutable.
+type Definition struct {
+	Name     string
+	Doc      string
+	Cost     time.Duration
+	Risk     Risk
+	Resource string
+	// In describes the inputs, Out the observation.
+	In, Out *Struct
+
+	riskOf    func(in any) Risk
+	plan      func(in any) []Touch
+	run       func(ctx context.Context, call *Call, in any) (any, error)
+	summarize func(out any) string
+}
+
+var checkName = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$`)
+
+// Definition implements Instrument.
+func (c Check[In, Out]) Definition() (*Definition, error) {
+	switch {
+	case !checkName.MatchString(c.Name):
+		return nil, fmt.Errorf("check %q: a name is family.noun in lower case", c.Name)
+	case c.Doc == "" || c.Run == nil || c.Plan == nil || c.Summarize == nil || c.Cost <= 0:
+		return nil, fmt.Errorf("check %s: doc, cost, plan, run and summarize are all needed", c.Name)
+	}
+	in, err := DescribeInput(reflect.TypeFor[In]())
+	if err != nil {
+		return nil, fmt.Errorf("check %s: input: %w", c.Name, err)
+	}
+	out, err := DescribeOutput(reflect.TypeFor[Out]())
+	if err != nil {
+		return nil, fmt.Errorf("check %s: output: %w", c.Name, err)
+	}
+	d := &Definition{
+		Name: c.Name, Doc: c.Doc, Cost: c.Cost, Risk: c.Risk, Resource: c.Resource, In: in, Out: out,
+		riskOf: func(any) Risk { return c.Risk },
+		plan:   func(in any) []Touch { return c.Plan(in.(In)) },
+		run: func(ctx context.Context, call *Call, in any) (any, error) {
+			return c.Run(ctx, call, in.(In))
+		},
+		summarize: func(out any) string { return c.Summarize(out.(Out)) },
+	}
+	if c.RiskOf != nil {
+		d.riskOf = func(in any) Risk { return c.RiskOf(in.(In)) }
+	}
+	return d, nil
+}
+
+// RiskOf is the risk of a run with these inputs, a value that Decode made.
+func (d *Definition) RiskOf(in any) Risk { return d.riskOf(in) }
+
+// Plan lists what a run with these inputs would touch outside /proc and /sys.
+func (d *Definition) Plan(in any) []Touch { return d.plan(in) }
+
+// Registry is the set of checks that runbooks can name. It is immutable.
+type Registry struct {
+	byName map[string]*Definition
+	names  []string
+}
+
+// NewRegistry makes a registry. A check that is badly declared or declared
+// twice is an error, and all such errors are reported together. The docs are
+// the fields' doc comments; fields without one keep an empty Doc.
+func NewRegistry(docs FieldDocs, checks ...Instrument) (*Registry, error) {
+	r := &Registry{byName: make(map[string]*Definition, len(checks))}
+	var errs []error
+	for _, c := range checks {
+		d, err := c.Definition()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if r.byName[d.Name] != nil {
+			errs = append(errs, fmt.Errorf("check %s: registered twice", d.Name))
+			continue
+		}
+		docs.fill(d.In)
+		docs.fill(d.Out)
+		r.byName[d.Name] = d
+		r.names = append(r.names, d.Name)
+	}
+	slices.Sort(r.names)
+	return r, errors.Join(errs...)
+}
+
+// Lookup finds a check by its name.
+func (r *Registry) Lookup(name string) (*Definition, bool) {
+	d, ok := r.byName[name]
+	return d, ok
+}
+
+// Names lists the checks, sorted.
+func (r *Registry) Names() []string { return slices.Clone(r.names) }
