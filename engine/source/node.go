@@ -1,0 +1,149 @@
+package source
+
+// Node is a value of a file, with its place. The zero Node is absent: it has no
+// place and no content, and the expecting methods (String, Int, Object, …) give
+// false for it without a fault, so that an optional key needs no test.
+//
+// An alias is the value that it repeats, at that value's place.
+type Node struct{ value *value }
+
+// Field is a key of a mapping with its value.
+type Field struct {
+	Key   Text
+	Value Node
+}
+
+type kind uint8
+
+const (
+	unreadable kind = iota // reported when the file was read: no second fault
+	null
+	boolean
+	number
+	text
+	mapping
+	list
+)
+
+// value is what a Node refers to. It is not changed once the file is read.
+type value struct {
+	kind   kind
+	text   Text // of a scalar, as it is written; for the rest only its Position
+	quoted bool // in quotes or as a block
+	scalar any  // nil, bool, int64, float64 or string
+	fields []Field
+	items  []Node
+
+	size, height int // values below and with it, aliases expanded
+}
+
+// Position is where the value starts: for a mapping its first key, for a block
+// of text (| or >) its first line.
+func (n Node) Position() Position {
+	if n.value == nil {
+		return Position{}
+	}
+	return n.value.text.Position
+}
+
+// IsZero reports whether the node is absent, as for a key that is not there. A
+// key without a value is not absent but null.
+func (n Node) IsZero() bool { return n.value == nil }
+
+// IsNull reports whether the node is null, ~ or empty.
+func (n Node) IsNull() bool { return n.is(null) }
+
+// IsMapping reports whether the node is a mapping, also an empty one.
+func (n Node) IsMapping() bool { return n.is(mapping) }
+
+// IsList reports whether the node is a list, also an empty one.
+func (n Node) IsList() bool { return n.is(list) }
+
+// IsScalar reports whether the node is a string, a number, or true or false.
+func (n Node) IsScalar() bool { return n.is(boolean) || n.is(number) || n.is(text) }
+
+// IsString reports whether the node is a string.
+func (n Node) IsString() bool { return n.is(text) }
+
+func (n Node) is(k kind) bool { return n.value != nil && n.value.kind == k }
+
+// Kind names the kind of the node for messages: "a mapping", "a list", "a
+// string", "a number", "true or false", "nothing".
+func (n Node) Kind() string {
+	switch {
+	case n.IsMapping():
+		return "a mapping"
+	case n.IsList():
+		return "a list"
+	case n.is(text):
+		return "a string"
+	case n.is(number):
+		return "a number"
+	case n.is(boolean):
+		return "true or false"
+	case n.is(unreadable):
+		return "something unreadable"
+	}
+	return "nothing"
+}
+
+// Text is the text of a scalar as it is written (true, 1.50), of null and
+// anything else "", with its place. It is Exact for a plain scalar and for one
+// in quotes, on one line and without escapes.
+func (n Node) Text() Text {
+	if n.value == nil {
+		return Text{}
+	}
+	return n.value.text
+}
+
+// Fields gives the fields of a mapping in the order of the file, each key once.
+// It is empty for any other node.
+func (n Node) Fields() []Field {
+	if n.value == nil {
+		return nil
+	}
+	return n.value.fields
+}
+
+// Field gives the value of a key of a mapping, or the zero Node.
+func (n Node) Field(key string) Node {
+	for _, field := range n.Fields() {
+		if field.Key.Value == key {
+			return field.Value
+		}
+	}
+	return Node{}
+}
+
+// Items gives the values of a list. It is empty for any other node.
+func (n Node) Items() []Node {
+	if n.value == nil {
+		return nil
+	}
+	return n.value.items
+}
+
+// Value gives the node and all below as map[string]any, []any, string, int64,
+// float64, bool and nil, by the core schema of YAML 1.2: yes, no, on, off and
+// dates are strings. An integer beyond int64 is a float64. The maps and slices
+// are the caller's.
+func (n Node) Value() any {
+	switch {
+	case n.IsMapping():
+		fields := make(map[string]any, len(n.Fields()))
+		for _, field := range n.Fields() {
+			fields[field.Key.Value] = field.Value.Value()
+		}
+		return fields
+	case n.IsList():
+		items := make([]any, len(n.Items()))
+		for i, item := range n.Items() {
+			items[i] = item.Value()
+		}
+		return items
+	case n.value == nil:
+		return nil
+	}
+	return n.value.scalar
+}
