@@ -184,4 +184,3 @@ type ChangeReport struct {
 	What string    `json:"what"`
 	By   string    `json:"by,omitempty"`
 }
-
