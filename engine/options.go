@@ -2,6 +2,8 @@ package engine
 
 import (
 	"time"
+
+	"gumshoe/engine/expression"
 )
 
 // Options are what one run of a runbook is asked to do.
@@ -67,6 +69,8 @@ type InputValues struct {
 	Shown map[string]string
 	// Secrets are the values of the secret inputs, for the Masker.
 	Secrets []Secret
+	// Unread are the inputs without a value, and why.
+	Unread []expression.Unread
 }
 
 // PlannedStep is what a step would do, as far as that is known beforehand.
