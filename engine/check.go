@@ -31,6 +31,9 @@ type Check[In, Out any] struct {
 	// RiskOf lowers or raises Risk for particular inputs, as policy says; nil
 	// means that Risk always holds.
 	RiskOf func(In) Risk
+	// Allow says how policy would have to be changed for a run with these
+	// inputs that is a Change to count as less; nil means that none would do.
+	Allow func(In) string
 	// Resource names something of which only one step may use at a time, such
 	// as "capture"; "" means none.
 	Resource string
@@ -96,6 +99,7 @@ type Definition struct {
 	In, Out *Struct
 
 	riskOf    func(in any) Risk
+	allow     func(in any) string
 	plan      func(in any) []Touch
 	run       func(ctx context.Context, call *Call, in any) (any, error)
 	summarize func(out any) string
@@ -122,6 +126,7 @@ func (c Check[In, Out]) Definition() (*Definition, error) {
 	d := &Definition{
 		Name: c.Name, Doc: c.Doc, Cost: c.Cost, Risk: c.Risk, Resource: c.Resource, In: in, Out: out,
 		riskOf: func(any) Risk { return c.Risk },
+		allow:  func(any) string { return "" },
 		plan:   func(in any) []Touch { return c.Plan(in.(In)) },
 		run: func(ctx context.Context, call *Call, in any) (any, error) {
 			return c.Run(ctx, call, in.(In))
@@ -130,6 +135,9 @@ func (c Check[In, Out]) Definition() (*Definition, error) {
 	}
 	if c.RiskOf != nil {
 		d.riskOf = func(in any) Risk { return c.RiskOf(in.(In)) }
+	}
+	if c.Allow != nil {
+		d.allow = func(in any) string { return c.Allow(in.(In)) }
 	}
 	return d, nil
 }
