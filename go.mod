@@ -1,3 +1,8 @@
 module gumshoe
 
-go 1.26
+go 1.26.0
+
+require (
+	github.com/shirou/gopsutil/v3 v3.24.5 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)
