@@ -148,6 +148,9 @@ func (d *Definition) RiskOf(in any) Risk { return d.riskOf(in) }
 // Plan lists what a run with these inputs would touch outside /proc and /sys.
 func (d *Definition) Plan(in any) []Touch { return d.plan(in) }
 
+// Summarize says in one line what an engineer would read out from an output.
+func (d *Definition) Summarize(out any) string { return d.summarize(out) }
+
 // Registry is the set of checks that runbooks can name. It is immutable.
 type Registry struct {
 	byName map[string]*Definition

@@ -49,7 +49,7 @@ func (s *Struct) Decode(values map[string]any) (any, []*InputError) {
 			faults = append(faults, &InputError{f.Name, err.Error()})
 			continue
 		}
-		in.Field(f.index).Set(v)
+		in.Field(f.Index).Set(v)
 	}
 	return in.Interface(), faults
 }

@@ -88,7 +88,7 @@ func Local(target string) Observer {
 		var infinite []Unread
 		o.Output, infinite = sanitize(request.Masker.Value(out))
 		o.Unread = append(o.Unread, infinite...)
-		o.Summary = clip(request.Check.summarize(o.Output), 200)
+		o.Summary = clip(request.Check.Summarize(o.Output), 200)
 		o.Status = Observed
 		if len(o.Unread) > 0 {
 			o.Status = Partial

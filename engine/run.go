@@ -15,6 +15,9 @@ import (
 type Runner struct {
 	// Observe takes the observations.
 	Observe Observer
+	// Recorded says that the observations come from a recording: nothing is
+	// touched, so nothing needs to be allowed.
+	Recorded bool
 	// Target is the name of the host that Observe looks from.
 	Target string
 	// Version is Gumshoe's, for the report.

@@ -35,7 +35,9 @@ type Field struct {
 	// Of describes the fields of an object, or of the objects in a list or map.
 	Of *Struct
 
-	index  int
+	// Index is the field's place in Struct.Type.
+	Index int
+
 	tagged func(string) string
 }
 
@@ -163,7 +165,7 @@ func describeAt(prefix string, t reflect.Type, allow func(string, *Field) error,
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		f := &Field{
-			Name: name, Kind: kind, Type: sf.Type, index: i,
+			Name: name, Kind: kind, Type: sf.Type, Index: i,
 			Required: sf.Tag.Get("required") == "true",
 			Default:  sf.Tag.Get("default"),
 			Format:   sf.Tag.Get("format"),

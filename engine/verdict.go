@@ -295,4 +295,3 @@ func (run *run) leading(r *Report) string {
 	}
 	return strings.Join(parts, "; ")
 }
-
