@@ -28,6 +28,7 @@ const (
 // value is what a Node refers to. It is not changed once the file is read.
 type value struct {
 	kind   kind
+	start  Position
 	text   Text // of a scalar, as it is written; for the rest only its Position
 	quoted bool // in quotes or as a block
 	scalar any  // nil, bool, int64, float64 or string
@@ -37,13 +38,13 @@ type value struct {
 	size, height int // values below and with it, aliases expanded
 }
 
-// Position is where the value starts: for a mapping its first key, for a block
-// of text (| or >) its first line.
+// Position is where the value starts: a string in quotes at the quote, a block
+// of text at its | or >, a mapping at its first key or its {.
 func (n Node) Position() Position {
 	if n.value == nil {
 		return Position{}
 	}
-	return n.value.text.Position
+	return n.value.start
 }
 
 // IsZero reports whether the node is absent, as for a key that is not there. A
@@ -87,9 +88,10 @@ func (n Node) Kind() string {
 	return "nothing"
 }
 
-// Text is the text of a scalar as it is written (true, 1.50), of null and
-// anything else "", with its place. It is Exact for a plain scalar and for one
-// in quotes, on one line and without escapes.
+// Text is the text of a scalar, for true and 1.50 as it is written, with the
+// place of its first character: behind the opening quote, or on the first line
+// of a block. It is Exact for a plain scalar and for one in quotes, on one line
+// and without escapes. For mappings and lists the text is "".
 func (n Node) Text() Text {
 	if n.value == nil {
 		return Text{}
