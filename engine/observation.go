@@ -152,13 +152,13 @@ func runBounded(ctx context.Context, call *Call, request Request) (any, error) {
 	return nil, fmt.Errorf("gave no answer in %s and did not stop when told to", request.Timeout)
 }
 
-// explainDeadline says in words that a check ran out of time.
+// explainDeadline says in words why a check had to end without a result.
 func explainDeadline(ctx context.Context, err error, timeout time.Duration) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return context.Cause(ctx)
+	case ctx.Err() != nil:
+		return context.Cause(ctx) // whatever the check says, this is why
 	case errors.Is(err, context.DeadlineExceeded):
 		return Blind(fmt.Sprintf("gave no answer in %s", timeout), "give the step a longer timeout", nil)
 	}

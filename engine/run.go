@@ -70,6 +70,7 @@ type run struct {
 
 	decisions []DecisionReport
 	stopped   string
+	ending    bool // no step is started or tried again
 }
 
 // stepState is what has become of a step.
@@ -159,7 +160,7 @@ func (run *run) loop(parent context.Context) {
 		}
 		if decision.Done && decision.Reason == belief.DoneConfirmed {
 			run.stopped = decision.Reason.String()
-			run.giveUp(errNotNeeded)
+			run.giveUp(ctx, errNotNeeded)
 		}
 		if run.running == 0 {
 			run.stopped = decision.Reason.String()
@@ -173,21 +174,20 @@ func (run *run) loop(parent context.Context) {
 	}
 	if ctx.Err() != nil {
 		run.stopped = context.Cause(ctx).Error()
-	}
-	for run.running > 0 {
-		run.finish(ctx, <-run.ended)
+		run.giveUp(ctx, context.Cause(ctx))
 	}
 }
 
-// giveUp cancels every running step.
-func (run *run) giveUp(cause error) {
+// giveUp ends every running step and takes in what it has to say.
+func (run *run) giveUp(ctx context.Context, cause error) {
+	run.ending = true
 	for i := range run.steps {
 		if s := &run.steps[i]; s.running {
 			s.cancel(cause)
 		}
 	}
 	for run.running > 0 {
-		run.finish(context.Background(), <-run.ended)
+		run.finish(ctx, <-run.ended)
 	}
 }
 

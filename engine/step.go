@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -204,14 +203,14 @@ func missingReason(name string, status StepStatus, reason string) string {
 // its evidence is given to the belief engine.
 func (run *run) finish(ctx context.Context, end stepEnd) {
 	step, state := run.book.Steps[end.step], &run.steps[end.step]
-	cause := context.Canceled
-	if state.cancel != nil {
-		state.cancel(cause)
-	}
+	state.cancel(nil)
 	state.running = false
 	run.running--
 	r := run.stepReport(end)
-	if r.Status == Failed && r.Fix == "" && state.attempts < maxAttempts && ctx.Err() == nil && !errors.Is(context.Cause(ctx), errNotNeeded) {
+	if r.Status == Failed && r.Reason == errNotNeeded.Error() {
+		r.Status = NotNeeded
+	}
+	if r.Status == Failed && r.Fix == "" && state.attempts < maxAttempts && !run.ending && ctx.Err() == nil {
 		run.belief.Retry(end.step)
 		if run.start(ctx, end.step) {
 			return
