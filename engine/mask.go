@@ -48,7 +48,7 @@ var looks = []*regexp.Regexp{
 
 // hints are strings of which a text must hold one before a look can match; the
 // regular expressions are slow and most text has none.
-var hints = []string{"=", ":", "earer", "asic", "EARER", "ASIC", "AKIA", "ASIA", "eyJ", "xox", "gh", "glpat"}
+var hints = []string{"=", "PRIVATE KEY", ":", "earer", "asic", "EARER", "ASIC", "AKIA", "ASIA", "eyJ", "xox", "gh", "glpat"}
 
 // Text gives the text with every secret replaced by REDACTED.
 func (m *Masker) Text(text string) string {
