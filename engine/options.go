@@ -103,6 +103,9 @@ type RunPlan struct {
 	// learns. First are the names of those that would be run first.
 	Steps []PlannedStep `json:"steps"`
 	First []string      `json:"first"`
+	// Own is what Gumshoe itself reads and writes besides: its files, and those
+	// that the Go runtime reads.
+	Own []Touch `json:"own"`
 	// CostSeconds is what all steps would take, one after another.
 	CostSeconds float64 `json:"cost_seconds"`
 }

@@ -1,0 +1,343 @@
+package main_test
+
+// These tests make real faults on this machine and let the real program name
+// them. They need a quiet machine, and most need root: they run by themselves
+// (make test), and only when GUMSHOE_TEST_REAL=1 says so.
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"gumshoe/engine"
+)
+
+// real skips a test that changes the machine unless the machine is given to it.
+func real(t *testing.T) {
+	t.Helper()
+	if os.Getenv("GUMSHOE_TEST_REAL") != "1" {
+		t.Skip("it makes real faults on this machine: set GUMSHOE_TEST_REAL=1, and run it by itself, as root")
+	}
+	if os.Geteuid() != 0 {
+		t.Fatal("GUMSHOE_TEST_REAL=1, but this is not root")
+	}
+}
+
+// program builds gumshoe once and gives its path.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "gumshoe-real-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "gumshoe")
+	build := exec.Command("go", "build", "-o", path, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+// gumshoe runs the program with its own state folder.
+func gumshoe(t *testing.T, args ...string) (stdout []byte, exit int) {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+t.TempDir())
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	err = cmd.Run()
+	var failed *exec.ExitError
+	if err != nil && !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+	if testing.Verbose() {
+		t.Logf("gumshoe %s\n%s", strings.Join(args, " "), complaints.String())
+	}
+	return out.Bytes(), cmd.ProcessState.ExitCode()
+}
+
+// diagnose runs a runbook and gives its report.
+func diagnose(t *testing.T, args ...string) (*engine.Report, int) {
+	t.Helper()
+	out, exit := gumshoe(t, append([]string{"run", "--format", "json"}, args...)...)
+	report := new(engine.Report)
+	if err := json.Unmarshal(out, report); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return report, exit
+}
+
+// wantConfirmed checks that exactly these causes are confirmed or contribute.
+func wantConfirmed(t *testing.T, r *engine.Report, exit int, want ...string) {
+	t.Helper()
+	var got []string
+	for _, h := range r.Hypotheses {
+		if h.Verdict == engine.VerdictConfirmed || h.Verdict == engine.VerdictContributing {
+			got = append(got, h.ID)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) || exit != 1 {
+		t.Errorf("confirmed %v with exit status %d, want %v with 1\n%s", got, exit, want, verdicts(r))
+	}
+}
+
+func wantSubject(t *testing.T, r *engine.Report, hypothesis, subject string) {
+	t.Helper()
+	for _, h := range r.Hypotheses {
+		if h.ID == hypothesis && !slices.Contains(h.Subjects, subject) {
+			t.Errorf("%s names %v, want %s", hypothesis, h.Subjects, subject)
+		}
+	}
+}
+
+func verdicts(r *engine.Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", r.Status, r.Headline)
+	for _, h := range r.Hypotheses {
+		fmt.Fprintf(&b, "%-20s %-12s p %.3f, %.0f points\n", h.ID, h.Verdict, h.Probability, h.Points)
+		for _, e := range h.Evidence {
+			if e.Points != 0 || e.Result.String() == "unknown" {
+				fmt.Fprintf(&b, "    %+.1f %s: %s %s%s\n", e.Points, e.Expression, e.Result, e.Shown, e.Reason)
+			}
+		}
+	}
+	for _, s := range r.Steps {
+		fmt.Fprintf(&b, "step %-12s %-14s %s %s\n", s.ID, s.Status, s.Summary, s.Reason)
+	}
+	return b.String()
+}
+
+// Without a fault, the machine is called healthy.
+func TestRealHealthy(t *testing.T) {
+	real(t)
+	r, exit := diagnose(t, "host-sick")
+	if r.Status != engine.StatusHealthy || exit != 0 {
+		t.Errorf("got %s with exit status %d, want healthy with 0\n%s", r.Status, exit, verdicts(r))
+	}
+}
+
+// helper starts this test binary as another program, told by its environment
+// what to do, and waits until it says that it has done it.
+func helper(t *testing.T, task string, arguments ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], append([]string{"-test.run=^TestHelperProcess$"}, arguments...)...)
+	cmd.Env = append(os.Environ(), "GUMSHOE_TEST_TASK="+task)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	ready := make([]byte, 6)
+	if n, err := out.Read(ready); err != nil || string(ready[:n]) != "ready\n" {
+		t.Fatalf("the helper %s did not get ready: %q, %v", task, ready[:n], err)
+	}
+	return cmd
+}
+
+// TestHelperProcess is not a test: it is what helper starts.
+func TestHelperProcess(t *testing.T) {
+	arguments := os.Args[len(os.Args)-1:]
+	switch os.Getenv("GUMSHOE_TEST_TASK") {
+	case "":
+		t.Skip("this is the body of the helper processes of other tests")
+	case "burn":
+		fmt.Println("ready")
+		for n := uint64(1); n != 0; n += 2 {
+		}
+	case "hold":
+		// The named file stays open and keeps its space after it is removed.
+		file, err := os.Open(arguments[0])
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		defer file.Close()
+		fmt.Println("ready")
+		select {}
+	case "hog":
+		hog(arguments[0])
+	}
+}
+
+// hog takes memory until this percentage of it is left, and holds it.
+func hog(percent string) {
+	leave, err := strconv.ParseFloat(percent, 64)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	const step = 64 << 20
+	var held [][]byte
+	for {
+		total, available := memory()
+		if float64(available) <= float64(total)*leave/100 {
+			break
+		}
+		block, err := syscall.Mmap(-1, 0, step, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_POPULATE)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		held = append(held, block)
+	}
+	fmt.Println("ready")
+	for {
+		runtime.KeepAlive(held)
+		syscall.Pause()
+	}
+}
+
+// memory reads MemTotal and MemAvailable, in KiB.
+func memory() (total, available int64) {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, 0
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		n, _ := strconv.ParseInt(fields[1], 10, 64)
+		switch fields[0] {
+		case "MemTotal:":
+			total = n
+		case "MemAvailable:":
+			available = n
+		}
+	}
+	return total, available
+}
+
+func TestRealCPUBurners(t *testing.T) {
+	real(t)
+	for range 3 * runtime.NumCPU() {
+		helper(t, "burn")
+	}
+	r, exit := diagnose(t, "host-sick")
+	wantConfirmed(t, r, exit, "cpu_saturated")
+	wantSubject(t, r, "cpu_saturated", filepath.Base(os.Args[0])[:min(15, len(filepath.Base(os.Args[0])))])
+}
+
+func TestRealMemoryHog(t *testing.T) {
+	real(t)
+	helper(t, "hog", "4")
+	r, exit := diagnose(t, "host-sick")
+	wantConfirmed(t, r, exit, "memory_exhausted")
+}
+
+// mountTmpfs mounts a small file system and gives its path.
+func mountTmpfs(t *testing.T, options string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/mnt", "gumshoe-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(dir) })
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fill writes a file until the file system has no room.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for block := make([]byte, 1<<20); err == nil; {
+		_, err = file.Write(block)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+// The three ways in which a disk is "full" look the same to whoever writes to
+// it: each has to be told from the others, by both runbooks.
+func TestRealDiskFull(t *testing.T) {
+	real(t)
+	for _, row := range []struct {
+		name     string
+		options  string
+		fault    func(t *testing.T, dir string)
+		host     []string // what host-sick confirms
+		diskFull []string // what disk-full confirms
+	}{
+		{
+			name: "bytes", options: "size=32m",
+			fault: func(t *testing.T, dir string) { fill(t, filepath.Join(dir, "big")) },
+			host:  []string{"disk_full"}, diskFull: []string{"data"},
+		},
+		{
+			name: "inodes", options: "size=32m,nr_inodes=500",
+			fault: func(t *testing.T, dir string) {
+				for i := range 500 {
+					file, err := os.Create(filepath.Join(dir, strconv.Itoa(i)))
+					if err != nil {
+						return
+					}
+					_ = file.Close()
+				}
+			},
+			host: []string{"inodes_exhausted"}, diskFull: []string{"inodes"},
+		},
+		{
+			name: "deleted but open", options: "size=32m",
+			fault: func(t *testing.T, dir string) {
+				path := filepath.Join(dir, "big")
+				fill(t, path)
+				helper(t, "hold", path)
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+			},
+			host: []string{"disk_full", "deleted_but_open"}, diskFull: []string{"data", "deleted_but_open"},
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dir := mountTmpfs(t, row.options)
+			row.fault(t, dir)
+			r, exit := diagnose(t, "host-sick")
+			wantConfirmed(t, r, exit, row.host...)
+			for _, h := range row.host {
+				wantSubject(t, r, h, dir)
+			}
+			r, exit = diagnose(t, "disk-full")
+			wantConfirmed(t, r, exit, row.diskFull...)
+			for _, h := range row.diskFull {
+				wantSubject(t, r, h, dir)
+			}
+		})
+	}
+}
