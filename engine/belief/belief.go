@@ -62,11 +62,11 @@ type Verdict string
 
 // The verdicts on a hypothesis, strongest first.
 const (
-	Confirmed    Verdict = "confirmed"
-	Contributing Verdict = "contributing" // beside a confirmed one
-	Likely       Verdict = "likely"
-	Open         Verdict = "open"
-	RuledOut     Verdict = "ruled_out"
+	VerdictConfirmed    Verdict = "confirmed"
+	VerdictContributing Verdict = "contributing" // beside a confirmed one
+	VerdictLikely       Verdict = "likely"
+	VerdictOpen         Verdict = "open"
+	VerdictRuledOut     Verdict = "ruled_out"
 )
 
 // Status is what is said of the whole run. Its values are the words of the JSON
@@ -82,22 +82,22 @@ const (
 	StatusInconclusive  Status = "inconclusive"
 )
 
-// Because is the rule that gave a hypothesis its verdict.
-type Because string
+// Rule is what gave a hypothesis its verdict.
+type Rule string
 
 // The rules.
 const (
-	ByProbability Because = "probability"  // p >= 0.90 and direct evidence
-	ByStory       Because = "story"        // its chain holds 0.90 and it has direct evidence
-	ToldInStory   Because = "told"         // a supported member of a confirmed story
-	ByElimination Because = "elimination"  // p >= 0.90 without enough evidence of its own
-	ByLead        Because = "lead"         // p >= 0.60 and twice the next
-	TriggerAlone  Because = "trigger"      // would be more, but nothing that it causes is seen
-	SecondCause   Because = "second cause" // beside a confirmed one
-	MustFalse     Because = "must"         // what it must have is false
-	AllFalse      Because = "all false"    // everything that would show it is false
-	Improbable    Because = "improbable"   // p <= 0.05
-	Undecided     Because = "undecided"
+	RuleProbability Rule = "probable, with enough evidence of its own"          // p >= 0.90
+	RuleStory       Rule = "part of a probable story, with evidence of its own" // its chain holds 0.90
+	RuleTold        Rule = "supported, and part of a confirmed story"
+	RuleElimination Rule = "probable, without enough evidence of its own" // p >= 0.90
+	RuleLead        Rule = "more than twice as probable as the next"      // and p >= 0.60
+	RuleTrigger     Rule = "nothing that it would cause has been seen"
+	RuleSecond      Rule = "a second cause beside the confirmed one"
+	RuleMust        Rule = "what it must show is false"
+	RuleAllFalse    Rule = "everything that would show it is false"
+	RuleImprobable  Rule = "improbable" // p <= 0.05
+	RuleUndecided   Rule = "undecided"
 )
 
 // Assessment is what can be said now.
@@ -121,7 +121,7 @@ type Assessment struct {
 // Judgement is what can be said of one hypothesis.
 type Judgement struct {
 	Verdict     Verdict
-	Because     Because
+	Why         string // the Rule, in words
 	Probability float64
 	Points      float64 // own points: the damped evidence for it alone
 	Excluded    bool
@@ -160,12 +160,15 @@ type Decision struct {
 // Reason is why a run ends.
 type Reason string
 
+// String is the reason in words.
+func (r Reason) String() string { return string(r) }
+
 // The reasons.
 const (
-	ReasonConfirmed   Reason = "confirmed"
-	ReasonNothingLeft Reason = "nothing left tells enough"
-	ReasonBudget      Reason = "budget"
-	ReasonAllRun      Reason = "all run"
+	DoneConfirmed    Reason = "confirmed"
+	DoneNothingTells Reason = "nothing left tells enough"
+	DoneBudget       Reason = "budget"
+	DoneAllRun       Reason = "all run"
 )
 
 // Choice is one step to start, and why.
@@ -190,17 +193,18 @@ type Why string
 
 // The reasons for a choice.
 const (
-	WhySymptom  Why = "symptom"   // the symptom is observed first
-	WhyGain     Why = "gain"      // it tells most per second
-	WhyNeededBy Why = "needed-by" // another step needs it
-	WhySweep    Why = "sweep"     // a quick look for a second cause
-	WhyHealthy  Why = "healthy"   // needed before healthy can be said
-	WhyAll      Why = "all"       // everything was asked for
+	BecauseSymptom Why = "symptom"   // the symptom is observed first
+	BecauseGain    Why = "gain"      // it tells most per second
+	BecauseNeeded  Why = "needed-by" // another step needs it
+	BecauseSweep   Why = "sweep"     // a quick look for a second cause
+	BecauseHealthy Why = "healthy"   // needed before healthy can be said
+	BecauseAll     Why = "all"       // everything was asked for
 )
 
 // Outlook is what a step could still do to one hypothesis.
 type Outlook struct {
 	Hypothesis  int
+	Now         float64 // its probability as things are
 	Best, Worst float64 // the highest and the lowest probability it could reach
 	Confirms    bool    // some outcome would confirm it
 	RulesOut    bool    // some outcome would rule it out

@@ -3,6 +3,8 @@ package belief
 import (
 	"fmt"
 	"math"
+
+	"gumshoe/engine/kleene"
 )
 
 // Word is how strongly a finding speaks for or against a hypothesis.
@@ -113,6 +115,19 @@ const (
 	leakSilentCeiling = 0.3
 )
 
+// Points is what the citation is worth when its finding is known to be t, before
+// any damping.
+func (c Citation) Points(t kleene.Truth) float64 {
+	switch t {
+	case kleene.True:
+		return c.ifTrue()
+	case kleene.False:
+		return c.ifFalse()
+	default:
+		return 0
+	}
+}
+
 // ifTrue and ifFalse are the points with which the finding enters for the
 // citing hypothesis.
 func (c Citation) ifTrue() float64 { return c.Word.Points() }
@@ -127,6 +142,9 @@ func (c Citation) ifFalse() float64 {
 		return absentPoints
 	}
 }
+
+// notable reports whether the word supports by medium or more.
+func (c Citation) notable() bool { return c.Word.Supports() && c.Word >= Medium }
 
 // leak is how often the finding is true when the hypothesis does not hold, as
 // the word implies it: the b for which w·b + v·(1−b) = 1, where w and v are the
