@@ -81,6 +81,6 @@ func TestEvaluation(t *testing.T) {
 		{name: "chains", chains: true}, {name: "chains, links left out", chains: true, unlink: true},
 		{name: "silent", silent: true}, {name: "tangled", tangled: true},
 	} {
-		t.Log("\n" + printed(kind.name, policies, evaluate(kind, 2, 150, 10, policies)))
+		t.Log("\n" + printed(kind.name, policies, evaluate(kind, 2, 200, 12, policies)))
 	}
 }

@@ -23,8 +23,10 @@ func (b *Belief) canBeHealthy() bool {
 
 // excludable reports whether what is still to be seen can exclude h.
 func (b *Belief) excludable(h int) bool {
-	if b.nearestMust(h) >= 0 {
-		return true
+	for _, c := range b.m.cites[h] {
+		if c.Must && b.undecided(c.finding) && b.reachable(c.finding) {
+			return true
+		}
 	}
 	anyNotable := b.m.anyNotable(h)
 	counted, dismissed, sum := 0, 0, 0.0
@@ -50,20 +52,6 @@ func (b *Belief) excludable(h int) bool {
 		sum += damp(points)
 	}
 	return dismissed > 0 || counted > 0 && sum <= excludePoints+tolerance
-}
-
-// nearestMust is the cheapest must of h that can still be seen false, or -1.
-func (b *Belief) nearestMust(h int) int {
-	best, least := -1, 0.0
-	for _, c := range b.m.cites[h] {
-		if !c.Must || !b.undecided(c.finding) || !b.reachable(c.finding) {
-			continue
-		}
-		if cost := b.toGo(c.finding); best < 0 || cost < least {
-			best, least = c.finding, cost
-		}
-	}
-	return best
 }
 
 // reachable reports whether steps that only read, or are running, will decide a
@@ -100,9 +88,10 @@ func (b *Belief) toGo(f int) float64 {
 	return sum
 }
 
-// towardsHealthy starts, cheapest first, what the hypotheses that are not
-// excluded need: their nearest must, and of one without a must everything that
-// would show it.
+// towardsHealthy starts, cheapest first, what would show a hypothesis that is not
+// excluded: its musts, and everything of medium or more (everything weak when it
+// has nothing else). Going for the nearest must alone was quicker, and called
+// twice as many incidents healthy.
 func (c *chooser) towardsHealthy() {
 	b := c.b
 	tried := make([]bool, len(b.m.spec.Findings))
@@ -128,13 +117,9 @@ func (c *chooser) towardsHealthy() {
 			if b.judgements.list[h].clear {
 				continue
 			}
-			if f := b.nearestMust(h); f >= 0 {
-				consider(f)
-				continue
-			}
 			anyNotable := b.m.anyNotable(h)
 			for _, cite := range b.m.cites[h] {
-				if cite.Word.Supports() && (cite.notable() || !anyNotable) {
+				if cite.Must || cite.Word.Supports() && (cite.notable() || !anyNotable) {
 					consider(cite.finding)
 				}
 			}

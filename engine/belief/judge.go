@@ -6,6 +6,7 @@ import "gumshoe/engine/kleene"
 const (
 	tolerance         = 1e-6
 	confirmAt         = 0.90
+	stopAt            = 0.97 // to be so sure of what is confirmed that looking can end
 	confirmPoints     = 15.0 // with evidence from two groups
 	confirmPointsOne  = 20.0 // from one
 	toldPoints        = 5.0
@@ -32,10 +33,11 @@ type judged struct {
 	own      float64 // own points
 	sources  int     // groups with evidence for it
 	excluded bool
-	clear    bool // does not keep the run from being healthy
-	severe   bool // a strong or proof finding of its own is true
-	capped   bool // a trigger nothing of whose effect has been seen
-	story    int  // the most probable single or chain that holds it
+	clear    bool    // does not keep the run from being healthy
+	severe   bool    // a strong or proof finding of its own is true
+	capped   bool    // a trigger nothing of whose effect has been seen
+	sure     float64 // p, or the probability of the story by which it is confirmed
+	story    int     // the most probable single or chain that holds it
 }
 
 func (j *judgements) init(m *Model) {
@@ -168,6 +170,7 @@ func (b *Belief) confirm() {
 	for h := range list {
 		if b.p[h] >= confirmAt-tolerance && list[h].enoughOfItsOwn() {
 			list[h].verdict, list[h].rule = VerdictConfirmed, RuleProbability
+			list[h].sure = b.p[h]
 			b.judgements.some = true
 		}
 	}
@@ -186,10 +189,12 @@ func (b *Belief) confirm() {
 			continue
 		}
 		for _, h := range b.m.members[best] {
-			if j := &list[h]; j.verdict != VerdictConfirmed && j.enoughOfItsOwn() {
+			j := &list[h]
+			if j.verdict != VerdictConfirmed && j.enoughOfItsOwn() {
 				j.verdict, j.rule = VerdictConfirmed, RuleStory
 				b.judgements.some = true
 			}
+			j.sure = max(j.sure, sum)
 		}
 	}
 	for h := range list {
@@ -264,7 +269,10 @@ func (b *Belief) inStoryOf(h, other int) bool {
 	return false
 }
 
-// settled reports whether one hypothesis is confirmed and no other is left open.
+// settled reports whether one hypothesis is confirmed, beyond what it takes to
+// say so, and no other is left open. It takes more to stop than to say: one cheap
+// finding that happens to be true must not end a run before the true cause has
+// been looked at.
 func (b *Belief) settled() bool {
 	b.judge()
 	if !b.judgements.some {
@@ -273,8 +281,8 @@ func (b *Belief) settled() bool {
 	for h := range b.judgements.list {
 		j := &b.judgements.list[h]
 		switch {
-		case j.verdict == VerdictConfirmed, j.verdict == VerdictContributing, j.excluded,
-			j.rule == RuleTold, b.p[h] <= ruledOutAt+tolerance:
+		case j.verdict == VerdictConfirmed && j.sure >= stopAt-tolerance:
+		case j.verdict == VerdictContributing, j.excluded, j.rule == RuleTold, b.p[h] <= ruledOutAt+tolerance:
 		default:
 			return false
 		}

@@ -55,7 +55,7 @@ func newWorld(kind worldKind, seed uint64) *world {
 		w.spec.Steps = append(w.spec.Steps, Step{Cost: logUniform(r, 0.05, 30)})
 		for range 1 + r.IntN(3) {
 			reads = append(reads, s)
-			w.leak = append(w.leak, logUniform(r, 0.004, 0.3))
+			w.leak = append(w.leak, logUniform(r, 0.005, 0.5))
 		}
 	}
 	w.weight = make([]float64, hypotheses)
@@ -95,11 +95,21 @@ func newWorld(kind worldKind, seed uint64) *world {
 func (w *world) effects(r *rand.Rand) []float64 {
 	link := make([]float64, len(w.leak))
 	order := r.Perm(len(w.leak))
-	for i, f := range order[:min(3+r.IntN(4), len(order))] {
+	for i, f := range order[:min(3+r.IntN(6), len(order))] {
 		link[f] = 0.5 + 0.45*r.Float64()
 		if i == 0 {
 			link[f] = 0.98
 		}
+	}
+	return link
+}
+
+// unlisted draws what a cause shows that nobody thought of: the steps were not
+// chosen for it, so they see less of it.
+func (w *world) unlisted(r *rand.Rand) []float64 {
+	link := make([]float64, len(w.leak))
+	for range 1 + r.IntN(3) {
+		link[r.IntN(len(link))] = 0.5 + 0.45*r.Float64()
 	}
 	return link
 }
@@ -245,7 +255,7 @@ func (w *world) happen(r *rand.Rand) *incident {
 	case w.kind.silent && r.IntN(2) == 0:
 		i.healthy, noise = true, 0.3
 	case r.IntN(10) == 0:
-		unlisted = w.effects(r)
+		unlisted = w.unlisted(r)
 	default:
 		i.listed = true
 		h := w.draw(r)
@@ -298,9 +308,6 @@ func (w *world) show(r *rand.Rand, i *incident, unlisted []float64, noise float6
 			u = level
 		}
 		leak := w.leak[f] * noise
-		if i.healthy && w.kind.silent {
-			leak = w.leak[f] * 0.3
-		}
 		on := false
 		for h, holds := range i.holds {
 			if holds && w.quiet[h][f] {
