@@ -90,7 +90,6 @@ var homes = map[string][]string{
 	"go.yaml.in/yaml/v4":            {"engine/source"},
 	"github.com/robfig/cron/v3":     {"engine/load"},
 	"github.com/shirou/gopsutil/v3": {"checks/host"},
-	"github.com/shirou/gopsutil/v4": {"checks/host"},
 	"golang.org/x/sys":              {"checks/host"},
 	"github.com/oklog/ulid/v2":      {"integrations/store"},
 	"github.com/spf13/cobra":        {"cmd/gumshoe"},
