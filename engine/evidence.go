@@ -30,8 +30,9 @@ type evidenceModel struct {
 	model  *belief.Model
 }
 
-// newEvidenceModel compiles a runbook's evidence.
-func newEvidenceModel(book *Runbook, alertFiring bool) (*evidenceModel, error) {
+// newEvidenceModel compiles a runbook's evidence. The risks are those of the
+// steps, by index.
+func newEvidenceModel(book *Runbook, risks []Risk, alertFiring bool) (*evidenceModel, error) {
 	m := &evidenceModel{byItem: make([][]int, len(book.Hypotheses))}
 	index := book.stepIndex()
 	byKey := make(map[string]int)
@@ -54,9 +55,9 @@ func newEvidenceModel(book *Runbook, alertFiring bool) (*evidenceModel, error) {
 			})
 		}
 	}
-	for _, s := range book.Steps {
+	for i, s := range book.Steps {
 		spec.Steps = append(spec.Steps, belief.Step{
-			Cost: s.Cost.Seconds(), Risk: s.Risk, Same: s.Same, Needs: s.Needs, Resource: s.Check.Resource,
+			Cost: s.Cost.Seconds(), Risk: risks[i], Same: s.Same, Needs: s.Needs, Resource: s.Check.Resource,
 		})
 	}
 	for _, c := range book.Symptom {

@@ -149,7 +149,8 @@ func runBounded(ctx context.Context, call *Call, request Request) (any, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return nil, fmt.Errorf("gave no answer in %s and did not stop when told to", request.Timeout)
+	return nil, Blind(fmt.Sprintf("gave no answer in %s and did not stop when told to", request.Timeout),
+		"this is a bug of the check "+request.Check.Name+": report it", nil)
 }
 
 // explainDeadline says in words why a check had to end without a result.

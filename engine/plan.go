@@ -8,12 +8,12 @@ import (
 
 // Plan says what a run of the runbook on target would do. It touches nothing.
 func (book *Runbook) Plan(inputs *InputValues, incident Incident, target string) (*RunPlan, error) {
-	evidence, err := newEvidenceModel(book, false)
+	env := expression.NewEnvironment()
+	book.bind(env, inputs, incident, nil)
+	evidence, err := newEvidenceModel(book, book.risks(env), false)
 	if err != nil {
 		return nil, err
 	}
-	env := expression.NewEnvironment()
-	book.bind(env, inputs, incident, nil)
 	plan := &RunPlan{Runbook: book.Name, Title: book.Title, Inputs: inputs.Shown, First: []string{}}
 	for _, s := range book.Steps {
 		p := book.planStep(s, env, target)
@@ -59,7 +59,7 @@ func (book *Runbook) planStep(s *Step, env *expression.Environment, here string)
 			p.Open = reason
 			continue
 		}
-		risk := max(s.Risk, s.Check.RiskOf(in))
+		risk := s.riskOf(in)
 		p.Risk = risk.String()
 		if risk >= Change {
 			p.Refused = s.Check.allow(in)

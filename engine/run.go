@@ -61,6 +61,7 @@ type run struct {
 	err      error
 
 	steps    []stepState
+	risks    []Risk // by step
 	running  int
 	ended    chan stepEnd
 	seen     []bool // findings whose truth has been given to the belief engine
@@ -111,15 +112,19 @@ func newRun(r *Runner, book *Runbook, options Options) *run {
 		onset = run.started
 	}
 	run.incident = Incident{Onset: onset.UTC(), AgeSeconds: max(0, run.started.Sub(onset).Seconds())}
+	run.env = expression.NewEnvironment()
+	book.bind(run.env, options.Inputs, run.incident, options.Alert)
+	run.risks = book.risks(run.env)
+	if r.Recorded {
+		run.risks = make([]Risk, len(book.Steps))
+	}
 	firing := options.Alert != nil && options.Alert.Status != "resolved"
-	if run.evidence, run.err = newEvidenceModel(book, firing); run.err != nil {
+	if run.evidence, run.err = newEvidenceModel(book, run.risks, firing); run.err != nil {
 		return run
 	}
 	run.belief = run.evidence.model.Begin()
 	run.seen = make([]bool, len(run.evidence.findings))
 	run.results = make([]expression.Result, len(run.evidence.findings))
-	run.env = expression.NewEnvironment()
-	book.bind(run.env, options.Inputs, run.incident, options.Alert)
 	return run
 }
 
@@ -143,6 +148,7 @@ func (run *run) loop(parent context.Context) {
 	defer cancel()
 	run.tell(Event{Kind: EventRunStarted})
 	run.evaluate()
+	run.refuseChanges()
 	for ctx.Err() == nil {
 		decision := run.belief.Choose(belief.Planning{
 			Parallel: run.options.Parallel,

@@ -42,6 +42,51 @@ func (run *run) start(ctx context.Context, i int) bool {
 	return true
 }
 
+// unapproved is why a change is not made.
+const unapproved = "it could change the system, and nobody has approved it"
+
+// riskOf is the risk of a run of the step with these inputs: the check's, which
+// policy may have lowered, unless the runbook raises it.
+func (s *Step) riskOf(in any) Risk {
+	risk := s.Check.RiskOf(in)
+	if s.Risk > s.Check.Risk {
+		risk = max(risk, s.Risk)
+	}
+	return risk
+}
+
+// risks gives the risk of every step as far as it is known before the run. A
+// step whose inputs are not known yet is looked at again when it is started.
+func (book *Runbook) risks(env *expression.Environment) []Risk {
+	risks := make([]Risk, len(book.Steps))
+	for i, step := range book.Steps {
+		risks[i] = min(step.Risk, Load)
+		items, _ := step.items(env)
+		for _, item := range items {
+			if in, unknown := step.input(env, item); unknown == "" {
+				risks[i] = step.riskOf(in)
+			}
+		}
+	}
+	return risks
+}
+
+// refuseChanges ends the steps that nobody has approved before the run begins,
+// so that nothing waits for them.
+func (run *run) refuseChanges() {
+	for i, risk := range run.risks {
+		if risk < Change {
+			continue
+		}
+		run.belief.Start(i)
+		if _, status, reason, fix := run.requests(run.book.Steps[i]); status != "" {
+			run.endWithout(i, status, reason, fix)
+		} else {
+			run.endWithout(i, Skipped, unapproved, "")
+		}
+	}
+}
+
 // requests gives what a step asks of the observer, or how it ends without.
 func (run *run) requests(step *Step) (requests []Request, status StepStatus, reason, fix string) {
 	if step.When != nil {
@@ -67,8 +112,8 @@ func (run *run) requests(step *Step) (requests []Request, status StepStatus, rea
 		if reason != "" {
 			return nil, Skipped, reason, ""
 		}
-		if !run.runner.Recorded && max(step.Risk, step.Check.RiskOf(in)) >= Change {
-			return nil, Skipped, "it could change the system, and nobody has approved it", step.Check.allow(in)
+		if !run.runner.Recorded && step.riskOf(in) >= Change {
+			return nil, Skipped, unapproved, step.Check.allow(in)
 		}
 		requests = append(requests, Request{
 			Step: step.Name, Check: step.Check, Input: in, Item: item,
@@ -241,7 +286,7 @@ func (run *run) blankReport(i int) StepReport {
 	step := run.book.Steps[i]
 	return StepReport{
 		ID: step.Name, Check: step.Check.Name, Target: run.runner.Target, Status: NotNeeded,
-		CostSeconds: step.Cost.Seconds(), Risk: step.Risk.String(), Attempts: run.steps[i].attempts,
+		CostSeconds: step.Cost.Seconds(), Risk: run.risks[i].String(), Attempts: run.steps[i].attempts,
 		Unread: []Unread{}, Reproduce: [][]string{},
 	}
 }
