@@ -1,0 +1,227 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"time"
+
+	"gumshoe/engine"
+)
+
+// ObservationJSON writes a check's output as one indented object. What could not
+// be read stands in its key "unread"; when there is no output at all, that is the
+// only key and names the path "".
+func ObservationJSON(w io.Writer, o engine.Observation) error {
+	unread := o.Unread
+	data := []byte("{}")
+	if o.Output == nil {
+		unread = append([]engine.Unread{{Reason: o.Reason, Fix: o.Fix}}, unread...)
+	} else {
+		var buf bytes.Buffer
+		enc := json.NewEncoder(&buf)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(o.Output); err != nil {
+			return err
+		}
+		data = bytes.TrimSpace(buf.Bytes())
+	}
+	if len(unread) > 0 {
+		var buf bytes.Buffer
+		enc := json.NewEncoder(&buf)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(unread); err != nil {
+			return err
+		}
+		head := bytes.TrimSuffix(data, []byte("}"))
+		if len(head) > 1 {
+			head = append(head, ',')
+		}
+		data = append(append(append(head, `"unread":`...), bytes.TrimSpace(buf.Bytes())...), '}')
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, data, "", "  "); err != nil {
+		return err
+	}
+	indented.WriteByte('\n')
+	_, err := w.Write(harmless(indented.Bytes()))
+	return err
+}
+
+// Observation writes what a check observed, with units, and what it could not.
+func Observation(w io.Writer, check string, out *engine.Struct, o engine.Observation, opt Options) error {
+	p := newPage(opt)
+	sign, st := mark(o.Status)
+	p.hang(p.in(st, sign)+" ", 2, joinNonEmpty(" · ", Clean(check), onTarget(o.Target), elapsed(o.Elapsed.Seconds()), Clean(o.Summary)))
+	if o.Output != nil {
+		p.fields("  ", out, reflect.ValueOf(o.Output))
+	} else {
+		p.hang("  ", 2, "could not look: "+Clean(o.Reason))
+		if o.Fix != "" {
+			p.hang("  "+p.in(cyan, "→")+" ", 4, Clean(o.Fix))
+		}
+	}
+	p.unread(o.Unread)
+	for _, e := range o.Excerpts {
+		p.blank()
+		p.line("  ", p.in(dim, Clean(e.Title)))
+		for _, line := range cleanLines(e.Text) {
+			p.line("    ", line)
+		}
+	}
+	if len(o.Reproduce) > 0 {
+		p.blank()
+		for i, argv := range o.Reproduce {
+			label := "  the same by hand   "
+			if i > 0 {
+				label = strings.Repeat(" ", len(label))
+			}
+			p.line(p.in(dim, label), command(argv)) // whole, so that it can be copied
+		}
+	}
+	return p.flush(w)
+}
+
+func (p *page) unread(unread []engine.Unread) {
+	const most = 12
+	if len(unread) == 0 {
+		return
+	}
+	p.blank()
+	for i, u := range unread {
+		if i == most {
+			p.line("  … and ", plural(len(unread)-most, "more field"), " unread")
+			return
+		}
+		p.hang("  "+p.in(magenta, "?")+" ", 4, joinNonEmpty(": ", Clean(u.Path)+" is unread", Clean(u.Reason)))
+		if u.Fix != "" {
+			p.hang("    "+p.in(cyan, "→")+" ", 6, Clean(u.Fix))
+		}
+	}
+}
+
+// fields writes a struct as aligned names and values; lists of structs as tables
+// where they fit.
+func (p *page) fields(indent string, s *engine.Struct, v reflect.Value) {
+	names := 0
+	for _, f := range s.Fields {
+		if !nested(f) {
+			names = max(names, len(f.Name))
+		}
+	}
+	for _, f := range s.Fields {
+		field := fieldByTag(v, f.Name)
+		if !field.IsValid() {
+			continue
+		}
+		switch {
+		case f.Kind == engine.KindObject:
+			p.line(indent, f.Name)
+			p.fields(indent+"  ", f.Of, field)
+		case f.Kind == engine.KindList && f.Of != nil:
+			p.table(indent, f, field)
+		case f.Kind == engine.KindMap && f.Of != nil:
+			for _, key := range sortedKeys(field) {
+				p.line(indent, f.Name, "[", Clean(key.String()), "]")
+				p.fields(indent+"  ", f.Of, field.MapIndex(key))
+			}
+		case f.Kind == engine.KindString && strings.Contains(field.String(), "\n"):
+			p.line(indent, f.Name)
+			for _, line := range cleanLines(field.String()) {
+				p.line(indent, "  ", line)
+			}
+		default:
+			label := indent + p.in(dim, pad(f.Name, names)) + "  "
+			p.hang(label, len(indent)+names+2, fieldValue(f, field))
+		}
+	}
+}
+
+func nested(f *engine.Field) bool { return f.Of != nil }
+
+func fieldValue(f *engine.Field, v reflect.Value) string {
+	switch {
+	case f.Kind == engine.KindString && v.String() == "":
+		return `""`
+	case f.Kind == engine.KindTime:
+		return Time(v.Interface().(time.Time))
+	case f.Kind == engine.KindList && v.Len() == 0:
+		return "none"
+	case f.Kind == engine.KindMap && v.Len() == 0:
+		return "none"
+	}
+	return Value(f.Name, v.Interface())
+}
+
+// table writes a list of structs: a row each when that fits, else a block each.
+func (p *page) table(indent string, f *engine.Field, list reflect.Value) {
+	const most = 50
+	n := min(list.Len(), most)
+	if n == 0 {
+		p.line(indent, f.Name, "  none")
+		return
+	}
+	p.line(indent, f.Name, " (", fmt.Sprint(list.Len()), ")")
+	columns := make([]int, len(f.Of.Fields))
+	rows := make([][]string, n)
+	total := len(indent) + 2
+	simple := true
+	for c, field := range f.Of.Fields {
+		columns[c] = len(field.Name)
+		simple = simple && field.Of == nil
+		for r := range n {
+			text := fieldValue(field, fieldByTag(list.Index(r), field.Name))
+			rows[r] = append(rows[r], text)
+			columns[c] = max(columns[c], width(text))
+		}
+		total += columns[c] + 2
+	}
+	if !simple || total-2 > p.Width {
+		for r := range n {
+			if r > 0 {
+				p.line()
+			}
+			p.fields(indent+"  ", f.Of, list.Index(r))
+		}
+	} else {
+		head := make([]string, len(columns))
+		for c, field := range f.Of.Fields {
+			head[c] = field.Name
+		}
+		p.row(indent+"  ", head, columns, f.Of, dim)
+		for _, row := range rows {
+			p.row(indent+"  ", row, columns, f.Of, plain)
+		}
+	}
+	if list.Len() > n {
+		p.line(indent, "  … and ", fmt.Sprint(list.Len()-n), " more")
+	}
+}
+
+func (p *page) row(indent string, cells []string, columns []int, s *engine.Struct, st style) {
+	var b strings.Builder
+	for c, cell := range cells {
+		if kind := s.Fields[c].Kind; kind == engine.KindNumber || kind == engine.KindInteger {
+			cell = padLeft(cell, columns[c])
+		} else if c < len(cells)-1 {
+			cell = pad(cell, columns[c])
+		}
+		b.WriteString(cell)
+		if c < len(cells)-1 {
+			b.WriteString("  ")
+		}
+	}
+	p.line(indent, p.in(st, strings.TrimRight(b.String(), " ")))
+}
+
+func fieldByTag(v reflect.Value, name string) reflect.Value {
+	for i := range v.NumField() {
+		if v.Type().Field(i).Tag.Get("json") == name {
+			return v.Field(i)
+		}
+	}
+	return reflect.Value{}
+}

@@ -1,0 +1,220 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"gumshoe/engine"
+)
+
+// Progress shows a run while it goes on: live on a terminal, where the running
+// steps are redrawn in place, and elsewhere as a line for each step that ends.
+type Progress struct {
+	out     io.Writer
+	live    bool
+	options Options
+	size    func() (columns, rows int)
+
+	mu      sync.Mutex
+	started time.Time
+	running []runningStep
+	ended   []string // settled lines, kept on the screen above the running ones
+	drawn   int      // lines that the last frame takes
+	frame   int
+	leading string
+
+	stop chan struct{}
+	done chan struct{}
+}
+
+type runningStep struct {
+	name    string
+	cost    time.Duration
+	started time.Time
+}
+
+// redraw is the time between two frames: quick enough for a spinner, slow enough
+// to cost nothing.
+const redraw = 100 * time.Millisecond
+
+var spinner = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
+
+// NewProgress makes a progress on out. Live means that out is a terminal that
+// can be redrawn; size then tells its size, 0 where that is not known. End has to be called.
+func NewProgress(out io.Writer, live bool, size func() (columns, rows int), o Options) *Progress {
+	p := &Progress{out: out, live: live, options: o, size: size, started: time.Now(),
+		stop: make(chan struct{}), done: make(chan struct{})}
+	if !live {
+		close(p.done)
+		return p
+	}
+	go p.animate()
+	return p
+}
+
+// Event takes in what happens; it is an engine.Options.Progress.
+func (p *Progress) Event(e engine.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.Leading != "" && e.Probability >= 0.5 {
+		p.leading = e.Leading
+	}
+	switch e.Kind {
+	case engine.EventStepStarted:
+		p.running = append(p.running, runningStep{e.Step, e.Cost, time.Now()})
+	case engine.EventStepEnded:
+		p.stepEnded(e)
+	case engine.EventRunStarted, engine.EventRunEnded:
+	}
+	if p.live {
+		p.draw()
+	}
+}
+
+func (p *Progress) stepEnded(e engine.Event) {
+	for i, s := range p.running {
+		if s.name == e.Step {
+			p.running = append(p.running[:i], p.running[i+1:]...)
+			break
+		}
+	}
+	if e.Report == nil {
+		return
+	}
+	sign, st := mark(e.Report.Status)
+	time := ""
+	if ran(*e.Report) {
+		time = elapsed(e.Report.ElapsedSeconds)
+	}
+	text := joinNonEmpty("  ", pad(Clean(e.Step), 10), padLeft(time, 6), stepNote(*e.Report))
+	if p.live {
+		p.ended = append(p.ended, p.options.in(st, sign)+" "+text)
+		return
+	}
+	fmt.Fprintln(p.out, fit(joinNonEmpty(" ", sign, Clean(e.Step), time, stepNote(*e.Report)), 200))
+}
+
+// End stops the progress and wipes what it drew, so that the report stands alone;
+// with keep it leaves the lines of the steps that ended.
+func (p *Progress) End(keep bool) {
+	if !p.live {
+		return
+	}
+	close(p.stop)
+	<-p.done
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	columns, _ := p.bounds()
+	frame := p.wipe()
+	if keep {
+		for _, line := range p.ended {
+			frame += p.fitted(line, columns) + "\n"
+		}
+	}
+	p.drawn = 0
+	io.WriteString(p.out, frame+"\x1b[?25h")
+}
+
+func (p *Progress) animate() {
+	defer close(p.done)
+	tick := time.NewTicker(redraw)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+			p.mu.Lock()
+			p.frame++
+			p.draw()
+			p.mu.Unlock()
+		}
+	}
+}
+
+func (p *Progress) bounds() (columns, rows int) {
+	columns, rows = p.size()
+	if columns <= 0 {
+		columns = 80
+	}
+	if rows <= 0 {
+		rows = 24
+	}
+	return columns, rows
+}
+
+// wipe goes back to where the last frame began and clears from there.
+func (p *Progress) wipe() string {
+	if p.drawn == 0 {
+		return "\r\x1b[J"
+	}
+	return fmt.Sprintf("\r\x1b[%dA\x1b[J", p.drawn)
+}
+
+// draw redraws the frame with one write. Each line is overwritten and only its
+// rest cleared: clearing first is what flickers.
+func (p *Progress) draw() {
+	columns, rows := p.bounds()
+	lines := p.lines(max(rows-2, 3))
+	var b strings.Builder
+	b.WriteString("\x1b[?25l\r")
+	if p.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", p.drawn)
+	}
+	for _, line := range lines {
+		b.WriteString(p.fitted(line, columns))
+		b.WriteString("\x1b[K\n")
+	}
+	b.WriteString("\x1b[J")
+	p.drawn = len(lines)
+	io.WriteString(p.out, b.String())
+}
+
+// lines are at most `most` lines: the running steps, and above them as many of
+// the ended ones as there is room for.
+func (p *Progress) lines(most int) []string {
+	var running []string
+	for _, s := range p.running {
+		spent := time.Since(s.started).Seconds()
+		sign := p.options.in(cyan, spinner[p.frame%len(spinner)])
+		running = append(running, fmt.Sprintf("%s %s  %s  of about %s", sign, pad(Clean(s.name), 10), padLeft(elapsed(spent), 6), cost(s.cost.Seconds())))
+	}
+	if len(running) > most-1 {
+		more := len(running) - most + 2
+		running = append(running[:most-2], fmt.Sprintf("  and %d more", more))
+	}
+	status := fmt.Sprintf("%s · %d done, %d running", elapsed(time.Since(p.started).Seconds()), len(p.ended), len(p.running))
+	if p.leading != "" {
+		status += " · points to " + name(p.leading)
+	}
+	running = append(running, p.options.in(dim, status))
+	room := most - len(running)
+	return append(append([]string(nil), p.ended[max(0, len(p.ended)-room):]...), running...)
+}
+
+// fitted cuts a line that may hold colours to the terminal's width, so that it
+// never wraps: a wrapped line would break the way back up.
+func (p *Progress) fitted(line string, columns int) string {
+	n := 0
+	for i := 0; i < len(line); {
+		if line[i] == '\x1b' {
+			if end := strings.IndexByte(line[i:], 'm'); end >= 0 {
+				i += end + 1
+				continue
+			}
+		}
+		r := []rune(line[i:min(len(line), i+4)])[0]
+		if n += runeWidth(r); n > columns-1 {
+			cut := line[:i]
+			if p.options.Color {
+				cut += "\x1b[0m"
+			}
+			return cut
+		}
+		i += len(string(r))
+	}
+	return line
+}
