@@ -164,6 +164,9 @@ func (run *run) loop(parent context.Context) {
 		if atOnce {
 			continue // steps that ended without running have changed what is worth running
 		}
+		if decision.Done && run.startNaming(ctx) {
+			continue
+		}
 		if decision.Done && decision.Reason == belief.DoneConfirmed {
 			run.stopped = decision.Reason.String()
 			run.giveUp(ctx, errNotNeeded)
@@ -182,6 +185,35 @@ func (run *run) loop(parent context.Context) {
 		run.stopped = context.Cause(ctx).Error()
 		run.giveUp(ctx, context.Cause(ctx))
 	}
+}
+
+// maxNaming is the most that a step may cost that is run only to say which.
+const maxNaming = 2 * time.Second
+
+// startNaming starts a step that only says which: one that the names of a
+// confirmed hypothesis read and that has not been needed so far.
+func (run *run) startNaming(ctx context.Context) bool {
+	index := run.book.stepIndex()
+	for h, judgement := range run.belief.Assess().Hypotheses {
+		names := run.book.Hypotheses[h].Names
+		if names == nil || (judgement.Verdict != belief.VerdictConfirmed && judgement.Verdict != belief.VerdictContributing) {
+			continue
+		}
+		for _, i := range index.of(names.Roots()) {
+			step := run.book.Steps[i]
+			if run.steps[i].status != "" || run.steps[i].running || run.risks[i] != Read || step.Cost > maxNaming || !run.allEnded(step.Needs) {
+				continue
+			}
+			text := fmt.Sprintf("next: %s (%.1f s): it says which %s", step.Name, step.Cost.Seconds(), run.book.Hypotheses[h].ID)
+			run.steps[i].why = text
+			run.decisions = append(run.decisions, DecisionReport{
+				AtSeconds: run.elapsed(), Step: step.Name, CostSeconds: step.Cost.Seconds(), Of: 1, Text: text,
+			})
+			run.start(ctx, i)
+			return true
+		}
+	}
+	return false
 }
 
 // giveUp ends every running step and takes in what it has to say.

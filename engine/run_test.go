@@ -71,7 +71,7 @@ func (f *fakes) look(ctx context.Context, call *engine.Call, in fakeIn) (fakeOut
 	return out, nil
 }
 
-func (f *fakes) registry(t *testing.T) *engine.Registry {
+func (f *fakes) registry(t testing.TB) *engine.Registry {
 	t.Helper()
 	type input = struct {
 		Value float64       `json:"value"`
@@ -100,7 +100,7 @@ func (f *fakes) registry(t *testing.T) *engine.Registry {
 }
 
 // book loads a runbook named test from its text.
-func (f *fakes) book(t *testing.T, text string) *engine.Runbook {
+func (f *fakes) book(t testing.TB, text string) *engine.Runbook {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "test.yaml")
 	if err := os.WriteFile(path, []byte("runbook: test\ntitle: A test\n"+text), 0o600); err != nil {
@@ -402,6 +402,28 @@ hypotheses:
 		}
 		if diff := cmp.Diff([]string{"y"}, r.Hypotheses[0].Subjects); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// A step that the verdict did not need is run when only it says which.
+func TestRunNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t.Context(), t, (&fakes{}).book(t, `
+steps:
+  a: { check: fake.read, with: { value: 0.5 } }
+  b: { check: fake.read, with: { text: the one } }
+hypotheses:
+  low:
+    title: It is low
+    proof: { if: a.value < 1, must: true }
+    names: "[b.text]"
+`), engine.Options{})
+		if diff := cmp.Diff([]string{"the one"}, r.Hypotheses[0].Subjects); diff != "" || r.Status != engine.StatusConfirmed {
+			t.Error(r.Status, diff)
+		}
+		if last := r.Decisions[len(r.Decisions)-1].Text; last != "next: b (1.0 s): it says which low" {
+			t.Errorf("last decision: %s", last)
 		}
 	})
 }

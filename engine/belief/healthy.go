@@ -2,15 +2,20 @@ package belief
 
 import "gumshoe/engine/kleene"
 
+// glance is what a step may cost, in seconds, that is looked at although every
+// hypothesis is excluded already.
+const glance = 10.0
+
 // canBeHealthy reports whether looking further can still end the run as healthy:
 // nothing seen stands against it, and every hypothesis that is not excluded can
-// be, by steps that only read.
+// be, by steps that only read. When all are excluded the search goes on: what is
+// left may show a cause that nobody listed, and is glanced at.
 func (b *Belief) canBeHealthy() bool {
 	if b.m.spec.AlertFiring {
 		return false
 	}
 	b.judge()
-	if !b.mayBeHealthy() || b.allClear() {
+	if !b.mayBeHealthy() {
 		return false
 	}
 	for h := range b.judgements.list {
@@ -95,6 +100,7 @@ func (b *Belief) toGo(f int) float64 {
 func (c *chooser) towardsHealthy() {
 	b := c.b
 	tried := make([]bool, len(b.m.spec.Findings))
+	glancing := b.allClear()
 	for c.free > 0 {
 		best, least, candidates := -1, 0.0, 0
 		consider := func(f int) {
@@ -103,6 +109,7 @@ func (c *chooser) towardsHealthy() {
 			}
 			cost := b.toGo(f)
 			switch {
+			case glancing && cost > glance+tolerance:
 			case cost > c.left:
 				c.reason = DoneBudget
 			case c.limit >= 0 && cost > c.limit+tolerance:
@@ -114,7 +121,7 @@ func (c *chooser) towardsHealthy() {
 			}
 		}
 		for h := range b.judgements.list {
-			if b.judgements.list[h].clear {
+			if b.judgements.list[h].clear && !glancing {
 				continue
 			}
 			anyNotable := b.m.anyNotable(h)

@@ -13,7 +13,6 @@ type worldKind struct {
 	chains  bool // some hypotheses cause others, and half of these incidents are chains
 	silent  bool // nothing is seen of a symptom, or none is declared; half is healthy
 	unlink  bool // the author leaves caused_by out, though there are chains
-	words   bool // the author gives prior words
 	tangled bool // findings over two steps, needs, steps that can be felt
 }
 
@@ -108,7 +107,7 @@ func (w *world) effects(r *rand.Rand) []float64 {
 // chosen for it, so they see less of it.
 func (w *world) unlisted(r *rand.Rand) []float64 {
 	link := make([]float64, len(w.leak))
-	for range 1 + r.IntN(3) {
+	for range 1 + r.IntN(4) {
 		link[r.IntN(len(link))] = 0.5 + 0.45*r.Float64()
 	}
 	return link
@@ -135,13 +134,14 @@ func (w *world) cause(r *rand.Rand) {
 // write makes the runbook as an author would who knows the likelihood ratios up
 // to a factor and forgets one link in twenty.
 func (w *world) write(r *rand.Rand, reads []int) {
+	words := r.IntN(2) == 0 // half of the authors give prior words
 	mean := 0.0
 	for _, x := range w.weight {
 		mean += math.Log(x) / float64(len(w.weight))
 	}
 	for h := range w.weight {
 		hypothesis := Hypothesis{}
-		if w.kind.words {
+		if words {
 			switch x := math.Log(w.weight[h]*off(r)) - mean; {
 			case x > math.Log(math.Sqrt(3)):
 				hypothesis.Prior = Common

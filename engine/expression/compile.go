@@ -35,7 +35,7 @@ func compile(text source.Text, part string, base int, scope *Scope, faults *sour
 	return c
 }
 
-// Reads lists what it reads, each once, in the order of the text.
+// Reads lists what it reads, each once, in the order of checking.
 func (c *compiled) Reads() []Read { return slices.Clone(c.reads) }
 
 // Roots lists the names of the scope that it reads, sorted, each once.

@@ -37,8 +37,19 @@ type planner struct {
 }
 
 func (p *planner) fault(n ast.Node, format string, args ...any) term {
-	p.faults.Addf(p.at(n.Location().From), format, args...)
+	p.faults.Addf(p.at(start(n)), format, args...)
 	return term{tree: n}
+}
+
+// start is where a part begins; the parser places a chain at its last field.
+func start(n ast.Node) int {
+	switch n := n.(type) {
+	case *ast.MemberNode:
+		return start(n.Node)
+	case *ast.SliceNode:
+		return start(n.Node)
+	}
+	return n.Location().From
 }
 
 func (p *planner) label(n ast.Node) label { return label{printer{p.shares}, n} }

@@ -161,7 +161,11 @@ func (p *planner) mismatch(n *ast.BinaryNode, l, r typ) term {
 	case either(span) && either(number):
 		hint = "; seconds(…) makes a number of a duration"
 	case either(list):
-		hint = "; ask about its elements, as in any(list, # > 0) or len(list)"
+		of := p.words(n.Left)
+		if l.kind != list {
+			of = p.words(n.Right)
+		}
+		hint = fmt.Sprintf("; ask about its elements, as in any(%s, …) or len(%s)", of, of)
 	case either(text) && either(number):
 		hint = "; quotes make a string, and float(…) makes a number of one"
 	}

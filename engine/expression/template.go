@@ -161,7 +161,7 @@ func (t *Template) Literal() (string, bool) {
 	return t.parts[0].literal, true
 }
 
-// Reads lists what the template reads, each once, in the order of the text.
+// Reads lists what the template reads, each once, in the order of checking.
 func (t *Template) Reads() []Read {
 	var reads []Read
 	for _, p := range t.parts {

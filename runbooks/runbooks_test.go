@@ -1,0 +1,85 @@
+package runbooks_test
+
+import (
+	"io/fs"
+	"path"
+	"testing"
+
+	"gumshoe/checks"
+	"gumshoe/engine"
+	"gumshoe/engine/load"
+	"gumshoe/engine/replay"
+	"gumshoe/engine/source"
+	"gumshoe/runbooks"
+)
+
+// loader finds only the stock runbooks.
+func loader(t *testing.T) load.Loader {
+	t.Helper()
+	registry, err := checks.Builtin(checks.Dependencies{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return load.Loader{Registry: registry, Stock: runbooks.FS}
+}
+
+func TestStockRunbooksAreSound(t *testing.T) {
+	l := loader(t)
+	faults, files := l.Lint()
+	for _, f := range faults {
+		t.Error(f.Error())
+	}
+	if files == 0 {
+		t.Error("there are no stock runbooks")
+	}
+}
+
+// Every recorded case comes to its conclusion, and every hypothesis of every
+// stock runbook is confirmed by one case and ruled out by another.
+func TestCases(t *testing.T) {
+	l := loader(t)
+	for _, place := range l.List() {
+		book, faults := l.LoadPlace(place)
+		if err := faults.Err(); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(book.Name, func(t *testing.T) {
+			cases := casesOf(t, book)
+			for _, c := range cases {
+				t.Run(c.Name, func(t *testing.T) {
+					result := replay.Run(t.Context(), book, c)
+					for _, failure := range result.Failures {
+						t.Error(failure)
+					}
+				})
+			}
+			coverage := replay.Cover(book, cases)
+			for _, id := range coverage.Unconfirmed {
+				t.Errorf("no case confirms %s", id)
+			}
+			for _, id := range coverage.Unrefuted {
+				t.Errorf("no case rules out %s", id)
+			}
+		})
+	}
+}
+
+// casesOf loads the cases of one runbook.
+func casesOf(t *testing.T, book *engine.Runbook) []*replay.Case {
+	t.Helper()
+	files, err := fs.Glob(runbooks.FS, path.Join(replay.Folder(book.Name), "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	var cases []*replay.Case
+	var faults source.Faults
+	for _, file := range files {
+		if c, ok := replay.Load(runbooks.FS, file, path.Join("runbooks", file), book, &faults); ok {
+			cases = append(cases, c)
+		}
+	}
+	if err := faults.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
