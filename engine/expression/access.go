@@ -180,7 +180,8 @@ type (
 )
 
 func (*elementNode) eval(e *run) (value, *cause) {
-	return e.stack[len(e.stack)-1].element, nil
+	f := e.stack[len(e.stack)-1]
+	return f.element, f.unknown
 }
 
 func (*indexNode) eval(e *run) (value, *cause) {

@@ -7,8 +7,8 @@ import (
 )
 
 // each calls f for the elements of a list in turn with the element bound to #,
-// until f returns false. The cause of an element that could not be read is
-// handed to f.
+// until f returns false. An element that could not be read makes what reads it
+// unknown; f is told.
 func (e *run) each(l *items, f func(i int, v value, why *cause) bool) *cause {
 	depth := len(e.stack)
 	defer func() { e.stack = e.stack[:depth] }()
@@ -17,7 +17,7 @@ func (e *run) each(l *items, f func(i int, v value, why *cause) bool) *cause {
 			return why
 		}
 		v, why := l.item(i)
-		e.stack = append(e.stack[:depth], frame{v, i})
+		e.stack = append(e.stack[:depth], frame{v, why, i})
 		if !f(i, v, why) {
 			break
 		}
@@ -41,12 +41,9 @@ func (n *quantifierNode) eval(e *run) (value, *cause) {
 	trues, unknown := 0, l.gaps.here()
 	decided := false
 	start := len(e.notes)
-	stopped := e.each(l, func(_ int, _ value, why *cause) bool {
+	stopped := e.each(l, func(_ int, _ value, _ *cause) bool {
 		mark := len(e.notes)
-		t := kleene.Unknown
-		if why == nil {
-			t, why = e.truth(n.body)
-		}
+		t, why := e.truth(n.body)
 		deciding := t == kleene.Of(n.name != "all")
 		if !deciding {
 			e.notes = e.notes[:mark]
@@ -157,7 +154,7 @@ func (n *loopNode) apply(e *run, l *items) (elements, results []value, unknown *
 	stopped := e.each(l, func(_ int, v value, why *cause) bool {
 		mark := len(e.notes)
 		result := v
-		if why == nil && n.body != nil {
+		if n.body != nil && (why == nil || n.ofResults()) {
 			result, why = e.eval(n.body)
 		}
 		if why != nil {
@@ -174,6 +171,15 @@ func (n *loopNode) apply(e *run, l *items) (elements, results []value, unknown *
 		unknown = stopped
 	}
 	return elements, results, unknown
+}
+
+// ofResults tells whether the elements themselves do not matter.
+func (n *loopNode) ofResults() bool {
+	switch n.name {
+	case "count", "share", "map", "sum", "findIndex", "findLastIndex":
+		return true
+	}
+	return false
 }
 
 func (n *loopNode) sum(results []value) (value, *cause) {

@@ -29,6 +29,7 @@ type run struct {
 
 type frame struct {
 	element value
+	unknown *cause // why the element could not be read
 	index   int
 }
 

@@ -126,10 +126,7 @@ func (e *run) showElements(n *quantifierNode) string {
 	const most = 3
 	var shown []string
 	count := 0
-	_ = e.each(l, func(i int, v value, why *cause) bool {
-		if why != nil {
-			return true
-		}
+	_ = e.each(l, func(i int, v value, _ *cause) bool {
 		if t, _ := e.truth(n.body); t != kleene.Of(n.name != "all") {
 			return true
 		}
