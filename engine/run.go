@@ -164,10 +164,8 @@ func (run *run) loop(parent context.Context) {
 		if atOnce {
 			continue // steps that ended without running have changed what is worth running
 		}
-		if decision.Done && run.startNaming(ctx) {
-			continue
-		}
-		if decision.Done && decision.Reason == belief.DoneConfirmed {
+		naming := decision.Done && run.naming(ctx)
+		if decision.Done && !naming && decision.Reason == belief.DoneConfirmed {
 			run.stopped = decision.Reason.String()
 			run.giveUp(ctx, errNotNeeded)
 		}
@@ -190,10 +188,12 @@ func (run *run) loop(parent context.Context) {
 // maxNaming is the most that a step may cost that is run only to say which.
 const maxNaming = 2 * time.Second
 
-// startNaming starts a step that only says which: one that the names of a
-// confirmed hypothesis read and that has not been needed so far.
-func (run *run) startNaming(ctx context.Context) bool {
+// naming sees to it that the confirmed hypotheses can say which: it starts a
+// step that their names read and that has not been needed so far, and tells
+// whether such a step is running.
+func (run *run) naming(ctx context.Context) bool {
 	index := run.book.stepIndex()
+	running := false
 	for h, judgement := range run.belief.Assess().Hypotheses {
 		names := run.book.Hypotheses[h].Names
 		if names == nil || (judgement.Verdict != belief.VerdictConfirmed && judgement.Verdict != belief.VerdictContributing) {
@@ -201,19 +201,21 @@ func (run *run) startNaming(ctx context.Context) bool {
 		}
 		for _, i := range index.of(names.Roots()) {
 			step := run.book.Steps[i]
-			if run.steps[i].status != "" || run.steps[i].running || run.risks[i] != Read || step.Cost > maxNaming || !run.allEnded(step.Needs) {
-				continue
+			switch {
+			case run.steps[i].running && step.Cost <= maxNaming:
+				running = true
+			case run.steps[i].status != "" || run.steps[i].running || run.risks[i] != Read || step.Cost > maxNaming || !run.allEnded(step.Needs):
+			default:
+				text := fmt.Sprintf("next: %s (%.1f s): it says which %s", step.Name, step.Cost.Seconds(), run.book.Hypotheses[h].ID)
+				run.steps[i].why = text
+				run.decisions = append(run.decisions, DecisionReport{
+					AtSeconds: run.elapsed(), Step: step.Name, CostSeconds: step.Cost.Seconds(), Of: 1, Text: text,
+				})
+				running = run.start(ctx, i) || running
 			}
-			text := fmt.Sprintf("next: %s (%.1f s): it says which %s", step.Name, step.Cost.Seconds(), run.book.Hypotheses[h].ID)
-			run.steps[i].why = text
-			run.decisions = append(run.decisions, DecisionReport{
-				AtSeconds: run.elapsed(), Step: step.Name, CostSeconds: step.Cost.Seconds(), Of: 1, Text: text,
-			})
-			run.start(ctx, i)
-			return true
 		}
 	}
-	return false
+	return running
 }
 
 // giveUp ends every running step and takes in what it has to say.

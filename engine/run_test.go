@@ -408,6 +408,23 @@ hypotheses:
 
 // A step that the verdict did not need is run when only it says which.
 func TestRunNames(t *testing.T) {
+	t.Run("running", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := run(t.Context(), t, (&fakes{}).book(t, `
+steps:
+  a: { check: fake.read, with: { value: 0.5 } }
+  b: { check: fake.read, with: { text: the one, takes: 1s } }
+  c: { check: fake.read, with: { takes: 9s } }
+hypotheses:
+  low: { title: It is low, proof: { if: a.value < 1, must: true }, names: "[b.text]" }
+  other: { title: Other, proof: { if: b.value > 1, must: true } }
+  third: { title: Third, proof: { if: c.value > 1, must: true } }
+`), engine.Options{})
+			if diff := cmp.Diff([]string{"the one"}, r.Hypotheses[0].Subjects); diff != "" {
+				t.Error(diff)
+			}
+		})
+	})
 	synctest.Test(t, func(t *testing.T) {
 		r := run(t.Context(), t, (&fakes{}).book(t, `
 steps:
