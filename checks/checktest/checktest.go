@@ -115,7 +115,7 @@ func (s suite) look(ctx context.Context, timeout time.Duration) engine.Observati
 // documented: every field has a doc comment, and the constructor an example.
 func (s suite) documented(t *testing.T) {
 	d := s.definition
-	source, err := reference.Parse(".", d.Out.Type.PkgPath())
+	source, err := reference.ParseWithTests(".", d.Out.Type.PkgPath())
 	if err != nil {
 		t.Fatal(err)
 	}

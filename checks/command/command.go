@@ -165,7 +165,7 @@ func execute(ctx context.Context, call *engine.Call, program string, in Input) (
 	cmd.WaitDelay = afterKill
 	started := time.Now()
 	if err := cmd.Start(); err != nil {
-		return o, engine.Blind("cannot start "+program, "run gumshoe as a user that may", err)
+		return o, engine.Blind("cannot start "+program, "see that it runs by hand, as gumshoe's user", err)
 	}
 	err := cmd.Wait()
 	o.ElapsedSeconds = time.Since(started).Seconds()

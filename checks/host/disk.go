@@ -128,12 +128,7 @@ const maxMounts = 256
 //	df -i
 //	lsof -nP +L1
 func (s Source) Disk() engine.Check[DiskInput, Disk] {
-	return s.disk(retryStatfs)
-}
-
-// disk takes the system call as a parameter so that a test can let it hang.
-func (s Source) disk(statfs statfsFunc) engine.Check[DiskInput, Disk] {
-	d := &disk{source: s, statfs: statfs}
+	d := &disk{source: s}
 	return engine.Check[DiskInput, Disk]{
 		Name:      "host.disk",
 		Doc:       "Space, inodes and state of the mounted file systems, with the space of deleted files that processes hold open.",
@@ -168,12 +163,9 @@ func summarizeDisk(o Disk) string {
 	return text
 }
 
-type statfsFunc func(path string) (unix.Statfs_t, error)
-
 // disk is the state behind one host.disk: the calls that hang.
 type disk struct {
 	source Source
-	statfs statfsFunc
 	// sizes are the statfs calls under way by mount point, walks the walk over
 	// the open files.
 	sizes flights[sizing]
@@ -222,7 +214,7 @@ func (d *disk) look(ctx context.Context, call *engine.Call, in DiskInput) (Disk,
 	asked := make([]*flight[sizing], len(chosen))
 	for i, m := range chosen {
 		asked[i] = d.sizes.join(m.point, func() sizing {
-			stat, err := d.statfs(m.point)
+			stat, err := d.source.askSize(m.point)
 			return sizing{stat, err}
 		})
 	}
@@ -297,7 +289,10 @@ func sizeFields(i int) []string {
 	}
 }
 
-func retryStatfs(path string) (unix.Statfs_t, error) {
+func (s Source) askSize(path string) (unix.Statfs_t, error) {
+	if s.statfs != nil {
+		return s.statfs(path)
+	}
 	for {
 		var stat unix.Statfs_t
 		if err := unix.Statfs(path, &stat); err != unix.EINTR {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/shirou/gopsutil/v3/common"
+	"golang.org/x/sys/unix"
 
 	"gumshoe/engine"
 )
@@ -32,6 +33,9 @@ type Source struct {
 	Proc string
 	// Etc is where fstab is; "" means /etc.
 	Etc string
+
+	// statfs is the system call, which a test lets hang; nil means the kernel's.
+	statfs func(path string) (unix.Statfs_t, error)
 }
 
 // proc gives the path of a file in procfs.

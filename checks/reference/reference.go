@@ -34,6 +34,15 @@ type Source struct {
 // Parse reads the packages in a directory and below. importPath is that of the
 // directory. Tests and testdata are left out.
 func Parse(dir, importPath string) (*Source, error) {
+	return parse(dir, importPath, func(file string) bool { return !strings.HasSuffix(file, "_test.go") })
+}
+
+// ParseWithTests is Parse for a test whose checks may be its own.
+func ParseWithTests(dir, importPath string) (*Source, error) {
+	return parse(dir, importPath, func(string) bool { return true })
+}
+
+func parse(dir, importPath string, wanted func(file string) bool) (*Source, error) {
 	s := &Source{Fields: engine.FieldDocs{}, Checks: map[string]string{}}
 	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
 		switch {
@@ -41,7 +50,7 @@ func Parse(dir, importPath string) (*Source, error) {
 			return err
 		case entry.IsDir() && entry.Name() == "testdata":
 			return filepath.SkipDir
-		case entry.IsDir(), !strings.HasSuffix(file, ".go"), strings.HasSuffix(file, "_test.go"):
+		case entry.IsDir(), !strings.HasSuffix(file, ".go"), !wanted(file):
 			return nil
 		}
 		below, err := filepath.Rel(dir, filepath.Dir(file))

@@ -1,0 +1,123 @@
+package probe
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"gumshoe/engine"
+)
+
+func allow(t testing.TB, entries ...string) *AllowList {
+	t.Helper()
+	list, err := NewAllowList(entries...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestPermit(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		entries []string
+		host    string
+		port    int
+		addr    string
+		refused string // part of the reason; "" when it is allowed
+	}{
+		{"no list", nil, "db", 5432, "10.0.0.1", ""},
+		{"no list, loopback", nil, "localhost", 1, "::1", ""},
+		{"no list, metadata", nil, "169.254.169.254", 80, "169.254.169.254", "metadata"},
+		{"no list, metadata by a name", nil, "metadata", 80, "169.254.169.254", "metadata"},
+		{"no list, metadata mapped", nil, "x", 80, "::ffff:169.254.169.254", "metadata"},
+		{"no list, metadata through NAT64", nil, "x", 80, "64:ff9b::a9fe:a9fe", "metadata"},
+		{"no list, link-local", nil, "fe80::1%eth0", 80, "fe80::1%eth0", "link-local"},
+		{"no list, AWS over IPv6", nil, "x", 80, "fd00:ec2::254", "metadata"},
+		{"no list, Azure", nil, "x", 80, "168.63.129.16", "metadata"},
+		{"guarded and listed", []string{"169.254.169.254"}, "x", 80, "169.254.169.254", ""},
+		{"guarded, only its name listed", []string{"metadata"}, "metadata", 80, "169.254.169.254", "metadata"},
+		{"name", []string{"db.example.com"}, "DB.example.com.", 5432, "10.0.0.1", ""},
+		{"another name", []string{"db.example.com"}, "web.example.com", 5432, "10.0.0.1", "not in the list"},
+		{"name, right port", []string{"db:5432"}, "db", 5432, "10.0.0.1", ""},
+		{"name, wrong port", []string{"db:5432"}, "db", 22, "10.0.0.1", "not in the list"},
+		{"suffix", []string{"*.example.com"}, "a.b.example.com", 1, "10.0.0.1", ""},
+		{"suffix is not the name itself", []string{"*.example.com"}, "example.com", 1, "10.0.0.1", "not in the list"},
+		{"suffix at a dot only", []string{"*.example.com"}, "evilexample.com", 1, "10.0.0.1", "not in the list"},
+		{"network", []string{"10.0.0.0/8"}, "db", 1, "10.9.9.9", ""},
+		{"outside the network", []string{"10.0.0.0/8"}, "db", 1, "11.0.0.1", "not in the list"},
+		{"network and port", []string{"10.0.0.0/8:5432"}, "db", 5432, "10.9.9.9", ""},
+		{"network, wrong port", []string{"10.0.0.0/8:5432"}, "db", 22, "10.9.9.9", "not in the list"},
+		{"IPv6 network and port", []string{"[fd00::/8]:5432"}, "db", 5432, "fd00::1", ""},
+		{"address", []string{"10.0.0.1"}, "10.0.0.1", 1, "10.0.0.1", ""},
+		{"mapped address", []string{"10.0.0.1"}, "db", 1, "::ffff:10.0.0.1", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			list := allow(t, tt.entries...)
+			err := list.Permit(tt.host, tt.port, netip.MustParseAddr(tt.addr))
+			checkRefusal(t, err, tt.refused)
+			if early := list.PermitName(tt.host, tt.port); err == nil && early != nil {
+				t.Errorf("the name alone is refused: %v", early)
+			}
+		})
+	}
+}
+
+func checkRefusal(t *testing.T, err error, want string) {
+	t.Helper()
+	var refused *engine.RefusedError
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("refused: %v", err)
+	case want != "" && (!errors.As(err, &refused) || !strings.Contains(refused.Reason, want) || !strings.Contains(refused.Fix, "allow:")):
+		t.Errorf("got %v, want a refusal with %q and a fix", err, want)
+	}
+}
+
+func TestPermitName(t *testing.T) {
+	checkRefusal(t, allow(t, "db.example.com", "10.0.0.0/8:22").PermitName("exfiltrated.example.org", 80), "not in the list")
+	checkRefusal(t, allow(t, "db.example.com", "10.0.0.0/8").PermitName("may-be-in-it", 80), "")
+}
+
+func TestRefusalSaysWhatToAdd(t *testing.T) {
+	var refused *engine.RefusedError
+	err := allow(t).Permit("metadata", 80, netip.MustParseAddr("169.254.169.254"))
+	if want := `add "169.254.169.254" to allow: in gumshoe.yaml`; !errors.As(err, &refused) || refused.Fix != want {
+		t.Errorf("fix %+v, want %s", refused, want)
+	}
+	err = allow(t, "a").Permit("b", 80, netip.MustParseAddr("10.0.0.1"))
+	if want := `add "b:80" to allow: in gumshoe.yaml`; !errors.As(err, &refused) || refused.Fix != want {
+		t.Errorf("fix %+v, want %s", refused, want)
+	}
+}
+
+func TestNewAllowListFaults(t *testing.T) {
+	for entry, want := range map[string]string{
+		"":                `allow "": want a host name`,
+		"*":               `allow "*": want a host name`,
+		"*.":              `allow "*.": want a host name`,
+		"a*b":             `allow "a*b": want a host name`,
+		"10.0.0.0/33":     `allow "10.0.0.0/33": want a host name`,
+		"db:0":            `allow "db:0": the port is a number from 1 to 65535`,
+		"db:http":         `allow "db:http": the port is a number from 1 to 65535`,
+		"http://db:80/":   `allow "http://db:80/": want a host name`,
+		"db.example.com ": `allow "db.example.com ": want a host name`,
+	} {
+		if _, err := NewAllowList(entry); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s…", entry, err, want)
+		}
+	}
+}
+
+func FuzzNewAllowList(f *testing.F) {
+	f.Add("[fd00::/8]:5432")
+	f.Add("*.example.com:1")
+	f.Fuzz(func(t *testing.T, entry string) {
+		if list, err := NewAllowList(entry); err == nil {
+			if list.Permit("169.254.169.254", 80, netip.MustParseAddr("169.254.169.254")) == nil && !list.entries[0].network.IsValid() {
+				t.Errorf("%q allows the metadata service by a name", entry)
+			}
+		}
+	})
+}
