@@ -68,6 +68,9 @@ func (b *builder) build(at Place) *engine.Runbook {
 	b.bringIn(main)
 	o.Done()
 
+	for _, d := range b.docs[1:] {
+		b.book.Uses = append(b.book.Uses, d.at.File)
+	}
 	b.hasAlert = declaresAlert(triggers)
 	b.readInputs()
 	b.draftSteps()

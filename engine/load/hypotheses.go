@@ -26,6 +26,9 @@ func (b *builder) readSymptom(node source.Node) {
 			b.faults.Addf(node.Position(), `"symptom" is empty; leave the key out when there is none to see`)
 		}
 	}
+	if !b.within(node, len(items), "symptoms", maxItems) {
+		return
+	}
 	seen := make(map[string]bool)
 	for _, item := range items {
 		c := b.condition(item, `"symptom"`, b.scopes.run)
@@ -49,6 +52,10 @@ func (b *builder) readHypotheses() {
 		fields, ok := d.hypotheses.Mapping(`"hypotheses"`, b.faults)
 		if ok && len(fields) == 0 {
 			b.faults.Addf(d.hypotheses.Position(), `"hypotheses" is empty: name what may be the cause, and what speaks for it`)
+		}
+		if !b.within(d.hypotheses, len(b.book.Hypotheses)+len(fields), "hypotheses", maxHypotheses) {
+			b.poisoned.open = true
+			continue
 		}
 		for _, field := range fields {
 			if earlier, known := b.hypotheses[field.Key.Value]; known {
@@ -112,6 +119,9 @@ func (b *builder) readEvidence(h *engine.Hypothesis, o *source.Object, in source
 		case len(items) == 0:
 			b.faults.Addf(node.Position(), "%q is empty; give it an expression or leave it out", word)
 		}
+		if !b.within(node, len(items), "items of evidence under one word", maxItems) {
+			continue
+		}
 		for _, item := range items {
 			e, ok := b.readItem(word, item)
 			if !ok {
@@ -168,6 +178,10 @@ func (b *builder) readItem(word belief.Word, node source.Node) (engine.Evidence,
 // readCauses looks up the hypotheses that a caused_by names.
 func (b *builder) readCauses(draft hypothesisDraft) {
 	h := draft.hypothesis
+	if len(draft.causes) > maxItems {
+		b.faults.Addf(draft.causes[0].Position, "caused_by: %d causes are too many; a hypothesis has at most %d", len(draft.causes), maxItems)
+		return
+	}
 	for _, name := range draft.causes {
 		i, known := b.hypotheses[name.Value]
 		switch {

@@ -17,6 +17,10 @@ func (b *builder) readInputs() {
 	var list []*engine.Input
 	for _, d := range b.docs {
 		fields, _ := d.inputs.Mapping(`"inputs"`, b.faults)
+		if !b.within(d.inputs, len(fields), "inputs", maxInputs) {
+			b.poisoned.open = true
+			continue
+		}
 		for _, field := range fields {
 			in, ok := b.readInput(d, field)
 			if !ok {
@@ -157,7 +161,7 @@ func (b *builder) readValues(in *engine.Input, o *source.Object) bool {
 		return false
 	}
 	values, ok := node.Strings(`"values"`, b.faults)
-	if !ok {
+	if !ok || !b.within(node, len(values), "values of an enum", maxValues) {
 		return false
 	}
 	for _, v := range values {

@@ -72,7 +72,7 @@ func (b *builder) ends(c *expression.Condition) bool {
 	b.trials++
 	result := c.Eval(expression.NewEnvironment())
 	if result.Truth == kleene.Unknown {
-		b.faults.Addf(c.Text().Position, "%s", result.Reason)
+		b.faults.Addf(c.Text().Position, "it never comes to an end: %s", result.Reason)
 		return false
 	}
 	return true

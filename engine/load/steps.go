@@ -38,6 +38,10 @@ func (b *builder) draftSteps() {
 		if !ok && !d.steps.IsZero() {
 			b.poisoned.open = true
 		}
+		if !b.within(d.steps, len(b.drafts)+len(fields), "steps", maxSteps) {
+			b.poisoned.open = true
+			continue
+		}
 		for _, field := range fields {
 			b.draftStep(d, field)
 		}

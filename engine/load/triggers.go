@@ -39,6 +39,9 @@ func (b *builder) readTriggers(node source.Node) {
 	if node.IsList() && len(nodes) == 0 {
 		b.faults.Addf(node.Position(), `"triggers" is empty; leave the key out when nothing starts the runbook by itself`)
 	}
+	if !b.within(node, len(nodes), "triggers", maxItems) {
+		return
+	}
 	for _, t := range nodes {
 		if o, ok := t.Object("a trigger", b.faults); ok {
 			b.readTrigger(o, t)

@@ -6,9 +6,6 @@ import (
 	"gumshoe/engine/source"
 )
 
-// maxFiles is the most files that one runbook may be made of.
-const maxFiles = 50
-
 // sections are the keys of a runbook that builder reads only from the file that
 // is run. A used file may have them, so that it can be run by itself too.
 var sections = []string{"title", "about", "patience", "budget", "owner", "escalation", "symptom", "triggers"}
@@ -21,6 +18,10 @@ func (b *builder) follow(d *document, chain []*document) {
 	names, ok := d.object.Field("use").Strings(`"use"`, b.faults)
 	if !ok {
 		b.poisoned.open = b.poisoned.open || !d.object.Field("use").IsZero()
+		return
+	}
+	if !b.within(d.object.Field("use"), len(names), "used files", maxFiles) {
+		b.poisoned.open = true
 		return
 	}
 	chain = append(chain, d)

@@ -55,6 +55,7 @@ func (r *reader) path(text source.Text, what string) (string, bool) {
 
 func (r *reader) readCommands(node source.Node) {
 	items, _ := node.List(`"commands"`, r.faults)
+	first := make(map[string]source.Position)
 	for _, item := range items {
 		o, ok := item.Object("a command", r.faults)
 		if !ok {
@@ -77,10 +78,11 @@ func (r *reader) readCommands(node source.Node) {
 		}
 		r.readRisk(&command, o.Field("risk"))
 		o.Done()
-		for _, earlier := range r.config.Commands {
-			if len(earlier.Argv) > 0 && slices.Equal(earlier.Argv, command.Argv) {
-				r.faults.Addf(command.At, "this command is already listed at %s; leave one out", earlier.At)
-			}
+		key := strings.Join(command.Argv, "\x00")
+		if earlier, known := first[key]; known && len(command.Argv) > 0 {
+			r.faults.Addf(command.At, "this command is already listed at %s; leave one out", earlier)
+		} else {
+			first[key] = command.At
 		}
 		r.config.Commands = append(r.config.Commands, command)
 	}
