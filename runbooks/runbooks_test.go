@@ -1,9 +1,13 @@
 package runbooks_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"io/fs"
 	"path"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"gumshoe/checks"
 	"gumshoe/engine"
@@ -38,6 +42,10 @@ func TestStockRunbooksAreSound(t *testing.T) {
 // stock runbook is confirmed by one case and ruled out by another.
 func TestCases(t *testing.T) {
 	l := loader(t)
+	schema, err := jsonschema.NewCompiler().Compile("../docs/run.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, place := range l.List() {
 		book, faults := l.LoadPlace(place)
 		if err := faults.Err(); err != nil {
@@ -51,6 +59,7 @@ func TestCases(t *testing.T) {
 					for _, failure := range result.Failures {
 						t.Error(failure)
 					}
+					validate(t, schema, result.Report)
 				})
 			}
 			coverage := replay.Cover(book, cases)
@@ -82,4 +91,20 @@ func casesOf(t *testing.T, book *engine.Runbook) []*replay.Case {
 		t.Fatal(err)
 	}
 	return cases
+}
+
+// validate holds a report's JSON against the schema that docs/ promises.
+func validate(t *testing.T, schema *jsonschema.Schema, r *engine.Report) {
+	t.Helper()
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Error(err)
+	}
 }
