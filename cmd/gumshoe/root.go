@@ -14,16 +14,17 @@ import (
 // root is the command line as a whole.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "gumshoe",
+		Use:   "gumshoe COMMAND …",
 		Short: "Finds out why a system is sick, and says how sure it is",
 		Long: `Gumshoe runs troubleshooting runbooks: it chooses which checks to run, and says
 what is wrong, how sure it is and why, or says honestly that it cannot tell.`,
-		Example:           "  gumshoe run host-sick",
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		Args:              cobra.ArbitraryArgs,
-		RunE:              a.noCommand,
+		Example:               "  gumshoe run host-sick",
+		DisableFlagsInUseLine: true,
+		SilenceErrors:         true,
+		SilenceUsage:          true,
+		CompletionOptions:     cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:                  cobra.ArbitraryArgs,
+		RunE:                  a.noCommand,
 	}
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default ./gumshoe.yaml, else /etc/gumshoe/gumshoe.yaml)")
 	root.AddGroup(

@@ -20,9 +20,10 @@ var reportHTML string
 func HTML(w io.Writer, r *engine.Report) error {
 	page, err := template.New("report").Funcs(template.FuncMap{
 		"clean": Clean, "points": points, "elapsed": elapsed, "cost": cost, "time": Time, "name": name,
-		"command": command, "finding": finding, "title": title, "why": whyNot, "note": stepNote,
+		"command": command, "finding": finding, "title": title, "why": func(h engine.HypothesisReport) string { return whyNot(h, 0) }, "note": stepNote,
 		"lines":       func(text string) string { return strings.Join(cleanLines(text), "\n") },
 		"verdict":     verdictWord,
+		"code":        codeSegments,
 		"words":       func(s engine.Verdict) string { return strings.ReplaceAll(Clean(string(s)), "_", " ") },
 		"probability": probability,
 		"sign":        func(s engine.StepStatus) string { m, _ := mark(s); return m },
@@ -57,14 +58,13 @@ func HTML(w io.Writer, r *engine.Report) error {
 // htmlReport is a report in the order in which the page tells it.
 type htmlReport struct {
 	*engine.Report
-	Headline, Took  string
-	Tone            string
-	Found, Open     []engine.HypothesisReport
-	Ruled           []engine.HypothesisReport
-	Who             string
-	MoreOpen        int
-	HasInputs       bool
-	ShowProbability bool
+	Headline, Took string
+	Tone           string
+	Found, Open    []engine.HypothesisReport
+	Ruled          []engine.HypothesisReport
+	Who            string
+	MoreOpen       int
+	HasInputs      bool
 }
 
 func newHTMLReport(r *engine.Report) htmlReport {
@@ -98,4 +98,27 @@ func newHTMLReport(r *engine.Report) htmlReport {
 		h.Open = h.Open[:most]
 	}
 	return h
+}
+
+// segment is a piece of a text that is code, or is not.
+type segment struct {
+	Code bool
+	Text string
+}
+
+// codeSegments splits a text at its backticks, as authors write commands in what
+// is to be done next.
+func codeSegments(text string) []segment {
+	parts := strings.Split(Clean(text), "`")
+	if len(parts)%2 == 0 { // the last one is not closed: it stands for itself
+		last := len(parts) - 1
+		parts = append(parts[:last-1], parts[last-1]+"`"+parts[last])
+	}
+	var segments []segment
+	for i, part := range parts {
+		if part != "" {
+			segments = append(segments, segment{i%2 == 1, part})
+		}
+	}
+	return segments
 }

@@ -71,7 +71,7 @@ func markdownLists(b *bytes.Buffer, r *engine.Report) {
 	if ruled := with(r, engine.VerdictRuledOut); len(ruled) > 0 {
 		b.WriteString("\n### Ruled out\n\n")
 		for _, h := range ruled {
-			fmt.Fprintf(b, "- %s\n", escapeMarkdown(joinNonEmpty(": ", title(h), whyNot(h))))
+			fmt.Fprintf(b, "- %s\n", escapeMarkdown(joinNonEmpty(": ", title(h), whyNot(h, 0))))
 		}
 	}
 	if len(r.Missing) > 0 {

@@ -10,6 +10,8 @@ import (
 type page struct {
 	Options
 	buf bytes.Buffer
+	// blind are the steps of which a line above says that they could not look.
+	blind map[string]bool
 }
 
 func newPage(o Options) *page {
@@ -17,7 +19,7 @@ func newPage(o Options) *page {
 		o.Width = 80
 	}
 	o.Width = max(o.Width, 40)
-	return &page{Options: o}
+	return &page{Options: o, blind: make(map[string]bool)}
 }
 
 // flush writes the page at once, so that a reader never sees half of it.

@@ -18,14 +18,14 @@ func Plan(w io.Writer, plan *engine.RunPlan, o Options) error {
 	p := newPage(o)
 	p.hang("", 0, joinNonEmpty(" · ", Clean(plan.Runbook), Clean(plan.Title), "plan: nothing is run"))
 	for _, key := range slices.Sorted(maps.Keys(plan.Inputs)) {
-		p.hang(p.in(dim, "  input  "), 9, Clean(key)+"="+Clean(plan.Inputs[key]))
+		p.hang(p.in(dim, "  input  "), 9, Clean(key)+"="+quoted(plan.Inputs[key]))
 	}
 	p.blank()
 	for _, s := range plan.Steps {
 		p.planned(s, slices.Contains(plan.First, s.ID))
 	}
 	if len(plan.First) > 0 {
-		p.hang("", 0, fmt.Sprintf("First: %s. What follows depends on what they find; all %s would take %s one after another.",
+		p.hang("", 0, fmt.Sprintf("First: %s. What follows depends on what is found; all %s in turn would take %s.",
 			Clean(strings.Join(plan.First, ", ")), plural(len(plan.Steps), "step"), cost(plan.CostSeconds)))
 	}
 	p.blank()

@@ -15,6 +15,11 @@ import (
 // rest says how to check that.
 func Text(w io.Writer, r *engine.Report, o Options) error {
 	p := newPage(o)
+	for _, s := range r.Steps {
+		if s.Status == engine.Failed || s.Status == engine.Skipped {
+			p.blind[s.ID] = true
+		}
+	}
 	p.reportHead(r)
 	p.reportSymptom(r)
 	p.reportSteps(r)
@@ -198,7 +203,7 @@ func (p *page) hypothesisHead(r *engine.Report, h engine.HypothesisReport) {
 	if i := slices.Index(h.Chain, h.ID); i > 0 && len(h.Chain) > 1 {
 		place = "through which " + name(h.Chain[i-1]) + " acts"
 	} else if i == 0 && len(h.Chain) > 1 {
-		place = "the cause behind it"
+		place = "the deepest cause"
 	}
 	if note := joinNonEmpty(", ", said, place); note != "" {
 		p.hangIn("  ", 2, title(h)+" ("+note+")", bold)
@@ -244,7 +249,11 @@ func (p *page) evidenceLine(e engine.EvidenceReport, column int) {
 		st = dim
 	}
 	label := "  " + strings.Repeat(" ", max(0, 4-width(number))) + p.in(st, number) + "  "
-	p.beside(label, max(6, 2+width(number))+2, Clean(e.Expression), "", finding(e), plain, column)
+	text := finding(e)
+	if id, _, ok := strings.Cut(e.Reason, ":"); ok && e.Result == kleene.Unknown && p.blind[id] {
+		text = "unknown: " + Clean(id) + " could not look" // why is said where the steps are
+	}
+	p.beside(label, max(6, 2+width(number))+2, Clean(e.Expression), "", text, plain, column)
 }
 
 // leaning writes, for a run that found nothing, what it leans to.
@@ -355,23 +364,26 @@ func stepStatus(r *engine.Report, id string) engine.StepStatus {
 	return ""
 }
 
-// ruledOut names what it is not: the first few with the reason.
+// ruledOut names what it is not: the first few with the reason, a line each.
 func (p *page) ruledOut(r *engine.Report) {
 	const explained, named = 4, 16
-	var items []string
-	for i, h := range with(r, engine.VerdictRuledOut) {
-		switch why := whyNot(h); {
+	ruled := with(r, engine.VerdictRuledOut)
+	label := p.in(dim, "  ruled out   ")
+	var rest []string
+	for i, h := range ruled {
+		switch why := whyNot(h, p.Width-16-width(name(h.ID))); {
 		case i >= named:
 		case i < explained && why != "":
-			items = append(items, fmt.Sprintf("%s (%s)", name(h.ID), why))
+			p.line(label, name(h.ID), ": ", why)
+			label = strings.Repeat(" ", 14)
 		default:
-			items = append(items, name(h.ID))
+			rest = append(rest, name(h.ID))
 		}
 	}
-	if rest := len(with(r, engine.VerdictRuledOut)) - named; rest > 0 {
-		items = append(items, fmt.Sprintf("and %d more", rest))
+	if more := len(ruled) - named; more > 0 {
+		rest = append(rest, fmt.Sprintf("and %d more", more))
 	}
-	p.items(p.in(dim, "  ruled out   "), 14, items)
+	p.items(label, 14, rest)
 }
 
 func (p *page) changes(r *engine.Report) {

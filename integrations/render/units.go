@@ -27,9 +27,18 @@ func Quantity(name string, n float64) string {
 	case hasUnit(name, "seconds"):
 		return Seconds(n)
 	case hasUnit(name, "percent"):
-		return Number(n) + " %"
+		return percent(n) + " %"
 	}
 	return Number(n)
+}
+
+// percent writes to a hundredth: the difference between 89.97 and 90 can be the
+// one that decides.
+func percent(n float64) string {
+	if n != 0 && math.Abs(n) < 0.005 {
+		return "< 0.01"
+	}
+	return Number(math.Round(n*100) / 100)
 }
 
 func hasUnit(name, unit string) bool { return name == unit || strings.HasSuffix(name, "_"+unit) }
@@ -138,7 +147,7 @@ func Seconds(s float64) string {
 func elapsed(s float64) string {
 	switch {
 	case s < 0.0005:
-		return "0 ms"
+		return "< 1 ms"
 	case s < 0.0995:
 		return fmt.Sprintf("%.0f ms", s*1e3)
 	case s < 119.95:
@@ -191,6 +200,8 @@ func Value(path string, value any) string {
 	}
 	v := reflect.ValueOf(value)
 	switch {
+	case v.Kind() == reflect.String:
+		return Clean(v.String())
 	case v.CanInt():
 		return Quantity(path, float64(v.Int()))
 	case v.CanUint():

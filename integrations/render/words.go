@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -119,19 +120,15 @@ func damped(e engine.EvidenceReport) string {
 		return ""
 	}
 	if e.Points == 0 {
-		return fmt.Sprintf("(%s, but another cause accounts for it)", points(e.Undamped))
+		return fmt.Sprintf("(%s, but it is no news)", points(e.Undamped))
 	}
 	share := e.Points / e.Undamped
-	word := fmt.Sprintf("%.2g of it", share)
-	switch {
-	case math.Abs(share-0.5) < 0.005:
-		word = "half"
-	case math.Abs(share-0.25) < 0.005:
-		word = "a quarter"
-	case math.Abs(share-0.125) < 0.005:
-		word = "an eighth"
+	for n, word := range []string{"", "half", "a quarter", "an eighth", "a 16th", "a 32nd", "a 64th"} {
+		if n > 0 && math.Abs(share-math.Pow(0.5, float64(n))) < 1e-3 {
+			return fmt.Sprintf("(%s of %s: same news)", word, points(e.Undamped))
+		}
 	}
-	return fmt.Sprintf("(not the first of this news: %s of %s)", word, points(e.Undamped))
+	return fmt.Sprintf("(of %s: same news)", points(e.Undamped))
 }
 
 func joinNonEmpty(separator string, parts ...string) string {
@@ -173,8 +170,8 @@ func subjects(h engine.HypothesisReport) string {
 }
 
 // whyNot says in a few words why a hypothesis is ruled out: the finding that
-// weighs most against it.
-func whyNot(h engine.HypothesisReport) string {
+// weighs most against it. It is cut to columns, unless they are 0.
+func whyNot(h engine.HypothesisReport, columns int) string {
 	worst := -1
 	weight := func(e engine.EvidenceReport) float64 {
 		w := e.Points
@@ -192,25 +189,40 @@ func whyNot(h engine.HypothesisReport) string {
 		}
 	}
 	if worst < 0 {
+		if columns > 0 {
+			return fit(Clean(h.Why), columns)
+		}
 		return Clean(h.Why)
 	}
 	e := h.Evidence[worst]
-	return joinNonEmpty(": ", fmt.Sprintf("%s is %s", Clean(e.Expression), e.Result),
-		shown(e.Shown, e.Reason, e.Result, e.Values))
+	came := joinNonEmpty(": ", " is "+e.Result.String(), shown(e.Shown, e.Reason, e.Result, e.Values))
+	if columns > 0 { // what came of it matters more than the end of a long expression
+		return fit(fit(Clean(e.Expression), max(columns-width(came), 16))+came, columns)
+	}
+	return Clean(e.Expression) + came
 }
 
 // told are the hypotheses that a run found, the best first: those that carry
-// the verdict.
+// the verdict, each story together and from its deepest cause.
 func told(r *engine.Report) []engine.HypothesisReport {
+	byID := make(map[string]engine.HypothesisReport)
 	var found []engine.HypothesisReport
 	for _, verdict := range []engine.Verdict{engine.VerdictConfirmed, engine.VerdictContributing, engine.VerdictLikely} {
-		for _, h := range r.Hypotheses {
-			if h.Verdict == verdict {
-				found = append(found, h)
+		for _, h := range with(r, verdict) {
+			byID[h.ID] = h
+			found = append(found, h)
+		}
+	}
+	var stories []engine.HypothesisReport
+	for _, h := range found {
+		for _, id := range append(slices.Clone(h.Chain), h.ID) {
+			if member, left := byID[id]; left {
+				stories = append(stories, member)
+				delete(byID, id)
 			}
 		}
 	}
-	return found
+	return stories
 }
 
 // with gives the hypotheses of a verdict in the report's order.
@@ -229,7 +241,11 @@ func headline(r *engine.Report) string {
 	if r.Status == engine.StatusError && r.Error != "" {
 		return Clean(r.Error)
 	}
-	return Clean(r.Headline)
+	text := Clean(r.Headline)
+	if rest, ok := strings.CutPrefix(text, "Interrupted: "); ok && r.Status == engine.StatusInterrupted {
+		return rest // the word stands before it already
+	}
+	return text
 }
 
 // command is an argv as a person would type it.
