@@ -129,6 +129,9 @@ func (n *sliceNode) eval(e *run) (value, *cause) {
 		length = l.len()
 	} else {
 		s, _ := v.x.(string)
+		if why := e.charge(len(s) / 8); why != nil {
+			return value{}, why
+		}
 		runes = []rune(s)
 		length = len(runes)
 	}

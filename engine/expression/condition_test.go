@@ -69,6 +69,20 @@ func TestEval(t *testing.T) {
 		{"any(values(errors.clients), .used_percent > 0)", "", yes, "/a: 1"},
 		{"any(nodes, .connections > 5)", "", yes, "refused: 9"},
 		{"len(uniq(errors.outcomes)) == 1", "", yes, "1"},
+		{"any(disk.mounts, #index == 1 and .used_percent > 90)", "", yes, "/var: 1 and 97"},
+		{"any(cpu.per_core_percent, # > 80)", "", yes, "90"},
+		{"any(errors.outcomes, # == 'ok')", "", yes, `ok: "ok", ok: "ok"`},
+		{"len(errors.matches) == 1 and len(cpu.model) == 3", "", yes, "1 and 3"},
+		{"errors.clients['a'].used_percent == 1", "", yes, "1"},
+		{`inputs.since * 2 == duration("30m") and inputs.since / 3 < duration("6m") and inputs.since / duration("1m") == 15`, "", yes,
+			"15m0s * 2 = 30m0s and 15m0s / 3 = 5m0s and 15m0s / 1m0s = 15"},
+		{`inputs.since + duration("1m") - duration("16m") == duration("0s") and -inputs.since < duration("0s") and 2 * inputs.since > inputs.since`,
+			"", yes, "(15m0s + 1m0s) - 16m0s = 0s and -15m0s and 2 * 15m0s = 30m0s against 15m0s"},
+		{`cpu.boot + inputs.since > cpu.boot and cpu.boot - inputs.since < inputs.since + cpu.boot`, "", yes,
+			"2026-01-02T03:04:05Z + 15m0s = 2026-01-02T03:19:05Z against 2026-01-02T03:04:05Z and 2026-01-02T03:04:05Z - 15m0s = 202…"},
+		{`len(filter(1..10, # in [2, 3])) == 2 and 5 not in -2..-1`, "", yes, "2 and 5"},
+		{"disk.mounts[1].processes[0].memory_bytes * 1.5e9 > 1", "", yes, "3221225472 * 1500000000 = 4.83e+18"},
+		{"cpu.used_percent * 1e-9 > 0 and cpu.used_percent / 0.007 > 0", "", yes, "23 * 1e-09 = 2.3e-08 and 23 / 0.007 = 3286"},
 		// Unknown.
 		{"gone.cores > 1", "", unknown, "gone was not run"},
 		{"db.idle_in_transaction > 5", "db:idle_in_transaction", unknown, "db.idle_in_transaction: permission denied"},
@@ -131,6 +145,13 @@ func TestEval(t *testing.T) {
 		{"count(disk.mounts, .inodes_used_percent > 50) > 0", "disk:mounts[2].used_percent", yes, "1"},
 		{"len(disk.mounts) == 3", "disk:mounts[2].used_percent", yes, "3"},
 		{"any(filter(disk.mounts, .used_percent > 90), .read_only)", "disk:mounts[1].read_only", yes, "/home: true"},
+		{"count(nodes, #index >= 0) == 2", "nodes:[1]", yes, "2"},
+		{"len(filter(nodes, #index >= 0)) == 2", "nodes:[1]", unknown, "nodes[1]: permission denied"},
+		{"any(disk.mounts, .used_percent > 90)", "disk:mounts[].inodes_used_percent disk:mounts[1].used_percent", yes, "/home: 91.5"},
+		{"all(disk.mounts, .inodes_used_percent > 1)", "disk:mounts[].inodes_used_percent disk:mounts[1].used_percent", unknown,
+			"disk.mounts[].inodes_used_percent: permission denied"},
+		{"len(errors.matches) == 1", "errors:matches", unknown, "errors.matches: permission denied"},
+		{"any(values(errors.clients), .used_percent > 0)", "errors:clients.a.used_percent", unknown, "errors.clients.a.used_percent: permission denied"},
 		{"all(nodes, .connections > 0)", "nodes:[1]", unknown, "nodes[1]: permission denied"},
 		{"any(nodes, .connections == 1)", "nodes:[1].connections", yes, "connected: 1"},
 	} {
@@ -234,5 +255,40 @@ func TestKey(t *testing.T) {
 		if faults != nil || again.Key() != key {
 			t.Errorf("%q: the key %q does not read back as itself: %v", text, key, faults)
 		}
+	}
+}
+
+// A recording may hold a value of another Go type than the check's.
+func TestEvalOfAnotherType(t *testing.T) {
+	type newer struct {
+		Model string  `expr:"model"`
+		Cores int64   `expr:"cores"`
+		Used  float64 `expr:"used_percent"`
+	}
+	env := expression.NewEnvironment()
+	env.Bind("cpu", &newer{"x", 4, 95})
+	if got := compile(t, "cpu.used_percent > 90").Eval(env); got.Truth != kleene.True {
+		t.Errorf("%+v", got)
+	}
+	for _, text := range []string{"cpu.cores > 1", "cpu.virtual", "any(cpu.per_core_percent, # > 1)"} {
+		if got := compile(t, text).Eval(env); got.Truth != kleene.Unknown || !strings.Contains(got.Reason, "internal") {
+			t.Errorf("%s: %+v", text, got)
+		}
+	}
+	env.Bind("cpu", 5)
+	env.Bind("errors", "text")
+	env.Bind("nodes", map[string]int{})
+	for _, text := range []string{"cpu.virtual", `errors.matches["a"] > 1`, "any(nodes, .connections > 1)", "len(nodes) == 0", "disk.mounts[0].read_only"} {
+		if got := compile(t, text).Eval(env); got.Truth == kleene.True && text != "len(nodes) == 0" {
+			t.Errorf("%s: %+v", text, got)
+		}
+	}
+}
+
+func TestConditionKeepsItsText(t *testing.T) {
+	text := at(" cpu.virtual ")
+	c, _ := expression.CompileCondition(text, scope())
+	if diff := cmp.Diff(c.Text(), text); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -111,6 +111,7 @@ func TestFaults(t *testing.T) {
 		{"cpu.cores >", "21: the expression ends too early"},
 		{"cpu.cores > 1)", `24: unexpected token ")"`},
 		{"cpu.cores > 1 " + strings.Repeat(" ", 4096), "11: the expression is longer than 4096 bytes; split it into several"},
+		{strings.Repeat("1 < (", 100) + "1" + strings.Repeat(") < 2", 100), "11: the expression has too many parts; split it into several"},
 		{strings.Repeat("1 + ", 600) + "1 > 0", "2013: the expression has more than 1000 parts; split it into several"},
 	} {
 		t.Run(clip(row.text), func(t *testing.T) {

@@ -222,20 +222,24 @@ func simpleText(name string) func(*callArgs) (any, *cause) {
 }
 
 func split(c *callArgs) (any, *cause) {
+	if why := c.run.charge(strings.Count(c.text(0), c.text(1)) + 1); why != nil {
+		return nil, why
+	}
 	parts := strings.Split(c.text(0), c.text(1))
 	made := make([]value, len(parts))
 	for i, part := range parts {
 		made[i] = value{x: part}
 	}
-	return &items{made: made}, c.run.charge(len(parts))
+	return &items{made: made}, nil
 }
 
 func replace(c *callArgs) (any, *cause) {
 	s, from, to := c.text(0), c.text(1), c.text(2)
-	if (strings.Count(s, from)+1)*len(to)+len(s) > maxText {
+	size := (strings.Count(s, from)+1)*len(to) + len(s)
+	if size > maxText {
 		return nil, c.label.because("the text is too long")
 	}
-	return strings.ReplaceAll(s, from, to), c.run.charge(len(s) / 8)
+	return strings.ReplaceAll(s, from, to), c.run.charge(size / 64)
 }
 
 func join(c *callArgs) (any, *cause) {

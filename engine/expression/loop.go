@@ -195,7 +195,7 @@ func (n *loopNode) sum(results []value) (value, *cause) {
 }
 
 func (n *loopNode) sort(e *run, elements, keys []value) (value, *cause) {
-	if why := e.charge(8 * len(keys)); why != nil {
+	if why := e.chargeSort(keys); why != nil {
 		return value{}, why
 	}
 	by := make([]int, len(keys))

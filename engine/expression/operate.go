@@ -92,6 +92,11 @@ func (n *compareNode) eval(e *run) (value, *cause) {
 	if why != nil {
 		return value{}, why
 	}
+	if s, ok := left.x.(string); ok {
+		if why := e.charge(len(s) / 64); why != nil {
+			return value{}, why
+		}
+	}
 	switch n.op {
 	case "==":
 		return value{x: equal(left.x, right.x)}, nil

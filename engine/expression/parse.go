@@ -77,7 +77,9 @@ func (s *syntax) at(offset int) source.Position {
 // when a step has that name.
 func parseTree(part string) (tree ast.Node, err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		if p := recover(); p == errTooLarge {
+			err = errTooLarge
+		} else if p != nil {
 			err = fmt.Errorf("the expression cannot be parsed (%v)", p)
 		}
 	}()
@@ -88,8 +90,22 @@ func parseTree(part string) (tree ast.Node, err error) {
 	if parsed.Node == nil {
 		return nil, errors.New("the expression cannot be parsed")
 	}
+	ast.Walk(&parsed.Node, new(counter))
 	return parsed.Node, nil
 }
+
+// counter ends, by a panic, a walk through more nodes than are allowed. The
+// parser counts too, but makes of a < b < c a tree in which b stands twice: with
+// such comparisons nested, a walk takes exponential time.
+type counter int
+
+func (c *counter) Visit(*ast.Node) {
+	if *c++; *c > 2*maxNodes {
+		panic(errTooLarge)
+	}
+}
+
+var errTooLarge = errors.New("the expression has too many parts; split it into several")
 
 // hideShares renames calls of share to count, which has as many letters: the
 // parser allows a predicate such as ".used_percent > 90" only in calls of the

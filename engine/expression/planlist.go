@@ -60,7 +60,7 @@ func rearranged(name string) func(*callArgs) (any, *cause) {
 		case "reverse":
 			slices.Reverse(values)
 		case "sort":
-			if why := c.run.charge(8 * len(values)); why != nil {
+			if why := c.run.chargeSort(values); why != nil {
 				return nil, why
 			}
 			slices.SortStableFunc(values, func(a, b value) int { return order(a.x, b.x) })

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	regex "regexp/syntax"
 	"slices"
 	"time"
 
@@ -198,9 +199,24 @@ func (p *planner) search(n *ast.BinaryNode, left, right term, leftNode, rightNod
 		if err != nil {
 			return p.fault(n.Right, "%s", err)
 		}
-		result.pattern = pattern
+		result.pattern, result.cost = pattern, patternCost(literal.Value)
 	}
 	return term{node: result, typ: computed[bool](boolean), tree: n}
+}
+
+// patternCost is how slowly a pattern goes through a text: by the number of
+// instructions that may be tried at each byte.
+func patternCost(pattern string) int {
+	const base = 8
+	tree, err := regex.Parse(pattern, regex.Perl)
+	if err != nil {
+		return base
+	}
+	program, err := regex.Compile(tree.Simplify())
+	if err != nil {
+		return base
+	}
+	return base + len(program.Inst)
 }
 
 // interval plans from..to. Its bounds are written out, so that its length is

@@ -53,7 +53,16 @@ func (e *run) charge(steps int) *cause {
 	}
 }
 
-func (e *run) over() bool { return e.steps > maxSteps }
+// chargeSort counts what sorting values takes.
+func (e *run) chargeSort(values []value) *cause {
+	steps := 8 * len(values)
+	for _, v := range values {
+		if s, ok := v.x.(string); ok {
+			steps += len(s) / 8
+		}
+	}
+	return e.charge(steps)
+}
 
 // truth evaluates a condition; the cause is not nil when it is Unknown.
 func (e *run) truth(n node) (kleene.Truth, *cause) {

@@ -12,6 +12,7 @@ type textNode struct {
 	op          string
 	left, right node
 	pattern     *regexp.Regexp // of matches, whose right side is a literal
+	cost        int            // of the pattern, per 256 bytes
 }
 
 func (n *textNode) eval(e *run) (value, *cause) {
@@ -20,7 +21,7 @@ func (n *textNode) eval(e *run) (value, *cause) {
 		return value{}, why
 	}
 	if n.op == "matches" {
-		if why := e.charge(len(left)); why != nil { // a slow walk through the text
+		if why := e.charge(len(left) / 256 * n.cost); why != nil {
 			return value{}, why
 		}
 		return value{x: n.pattern.MatchString(left)}, nil
@@ -61,8 +62,9 @@ func (n *inNode) eval(e *run) (value, *cause) {
 	}
 	l, _ := right.x.(*items)
 	unknown := l.gaps.here()
+	s, _ := left.x.(string)
 	for i := range l.len() {
-		if why := e.charge(1); why != nil {
+		if why := e.charge(1 + len(s)/64); why != nil {
 			return value{}, why
 		}
 		element, why := l.item(i)

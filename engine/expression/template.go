@@ -37,6 +37,12 @@ func HasTemplate(s string) bool {
 	return false
 }
 
+// Bounds of a text that holds ${…}.
+const (
+	maxTemplate      = 64 << 10
+	maxTemplateParts = 200
+)
+
 // CompileTemplate compiles a text that may hold ${…}.
 func CompileTemplate(t source.Text, scope *Scope) (*Template, source.Faults) {
 	result, faults := &Template{text: t}, source.Faults{}
@@ -48,6 +54,10 @@ func CompileTemplate(t source.Text, scope *Scope) (*Template, source.Faults) {
 		}
 	}
 	s := t.Value
+	if HasTemplate(s) && (len(s) > maxTemplate || strings.Count(s, "${") > maxTemplateParts) {
+		faults.Addf(t.Position, "a text with ${…} has at most %d bytes and %d of them", maxTemplate, maxTemplateParts)
+		return nil, faults
+	}
 	for i := 0; i < len(s); {
 		switch {
 		case strings.HasPrefix(s[i:], "$${"):

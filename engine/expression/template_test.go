@@ -82,12 +82,13 @@ func TestTemplateFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"ä ${inputs.ur} and ${cpuu.cores}": "web.yaml:7:22: inputs has no field \"ur\"; did you mean \"url\"? (fields: url, mode, since, limit, dsn, address, tags)\n" +
 			`web.yaml:7:32: unknown step or input "cpuu"; did you mean "cpu"?`,
-		"a ${inputs.url":      `web.yaml:7:13: "${" is not closed by "}"; for the two characters themselves write $${`,
-		"${}":                 "web.yaml:7:13: there is no expression here",
-		"x ${inputs.dsn}":     `web.yaml:7:11: inputs.dsn is a secret, which cannot be a part of a text; hand it over whole, as "${inputs.dsn}"`,
-		"x ${cpu}":            "web.yaml:7:11: cpu is an object; name one of its fields (used_percent, cores, per_core_percent, model, virtual, boot)",
-		"x ${disk.mounts}":    "web.yaml:7:11: disk.mounts is a list of values that are not plain; map(…, .name) takes one field of each",
-		"x ${errors.matches}": "web.yaml:7:11: errors.matches is a mapping; name one of its keys",
+		"a ${inputs.url":                    `web.yaml:7:13: "${" is not closed by "}"; for the two characters themselves write $${`,
+		strings.Repeat("${cpu.cores}", 201): "web.yaml:7:11: a text with ${…} has at most 65536 bytes and 200 of them",
+		"${}":                               "web.yaml:7:13: there is no expression here",
+		"x ${inputs.dsn}":                   `web.yaml:7:11: inputs.dsn is a secret, which cannot be a part of a text; hand it over whole, as "${inputs.dsn}"`,
+		"x ${cpu}":                          "web.yaml:7:11: cpu is an object; name one of its fields (used_percent, cores, per_core_percent, model, virtual, boot)",
+		"x ${disk.mounts}":                  "web.yaml:7:11: disk.mounts is a list of values that are not plain; map(…, .name) takes one field of each",
+		"x ${errors.matches}":               "web.yaml:7:11: errors.matches is a mapping; name one of its keys",
 	} {
 		_, faults := expression.CompileTemplate(at(text), scope())
 		if faults.Err() == nil || faults.Err().Error() != want {
