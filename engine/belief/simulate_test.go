@@ -123,10 +123,10 @@ func cheapest(m *Model, over []bool) int {
 
 // tally adds up outcomes.
 type tally struct {
-	incidents, listed, unlisted, doubles, stories, lone, healthy int
+	incidents, listed, unlisted, doubles, stories, healthy int
 
 	top1, top3, exact, both, falseConfirm, falseNamed, honest int
-	told, blamed                                              int
+	told                                                      int
 	healthyAs, falseLikely, falseAlarm, incidentAs            int
 	step, wall, brier                                         float64
 }
@@ -201,7 +201,6 @@ func (t *tally) merge(o *tally) {
 	t.unlisted += o.unlisted
 	t.doubles += o.doubles
 	t.stories += o.stories
-	t.lone += o.lone
 	t.healthy += o.healthy
 	t.top1 += o.top1
 	t.top3 += o.top3
@@ -211,7 +210,6 @@ func (t *tally) merge(o *tally) {
 	t.falseNamed += o.falseNamed
 	t.honest += o.honest
 	t.told += o.told
-	t.blamed += o.blamed
 	t.healthyAs += o.healthyAs
 	t.falseLikely += o.falseLikely
 	t.falseAlarm += o.falseAlarm
