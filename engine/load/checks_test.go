@@ -66,7 +66,7 @@ type tcpIn struct {
 }
 
 type tcpOut struct {
-	Outcome        string  `json:"outcome" expr:"outcome" enum:"open,refused,timed_out"`
+	Outcome        string  `json:"outcome" expr:"outcome" enum:"connected,refused,timed_out"`
 	ConnectSeconds float64 `json:"connect_seconds" expr:"connect_seconds"`
 }
 

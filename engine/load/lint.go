@@ -133,8 +133,8 @@ func (b *builder) warnConstant(c *expression.Condition) {
 	parts := conjunct.Split(strings.TrimSpace(text.Value), -1)
 	for _, part := range parts {
 		m := comparison.FindStringSubmatch(part)
-		if m == nil {
-			continue
+		if m == nil || strings.HasSuffix(m[1], ".cpu_percent") {
+			continue // a process can use more than one core: more than 100 percent
 		}
 		n, err := strconv.ParseFloat(strings.ReplaceAll(m[3], "_", ""), 64)
 		if err != nil {

@@ -53,11 +53,24 @@ func (b *builder) condition(node source.Node, what string, scope *expression.Sco
 		return nil
 	}
 	c, faults := expression.CompileCondition(text, scope)
-	*b.faults = append(*b.faults, faults...)
+	b.addCompiled(text, faults)
 	if faults.Err() != nil || !b.noWholeInputs(text, c.Reads()) || !b.ends(c) {
 		return nil
 	}
 	return c
+}
+
+// addCompiled adds the faults of a bare expression. One that stops where an
+// element of a list could be named has lost its rest to YAML.
+func (b *builder) addCompiled(text source.Text, faults source.Faults) {
+	written := strings.TrimSpace(text.Value)
+	cut := strings.HasSuffix(written, ",") || strings.HasSuffix(written, "(")
+	for _, f := range faults {
+		if cut && len(faults) == 1 {
+			f.Message += "; a # after a space begins a comment in YAML: put the expression in quotes"
+		}
+		*b.faults = append(*b.faults, f)
+	}
 }
 
 // maxTrials bounds the time that trying out conditions takes.
@@ -85,7 +98,7 @@ func (b *builder) names(node source.Node, what string) *expression.Names {
 		return nil
 	}
 	n, faults := expression.CompileNames(text, b.scopes.run)
-	*b.faults = append(*b.faults, faults...)
+	b.addCompiled(text, faults)
 	if faults.Err() != nil || !b.noWholeInputs(text, n.Reads()) {
 		return nil
 	}
