@@ -165,3 +165,9 @@ func (b *Belief) allClear() bool {
 }
 
 func all(list []bool) bool { return !slices.Contains(list, false) }
+
+// Points is a hypothesis's own points: the damped evidence for it alone.
+func (b *Belief) Points(h int) float64 {
+	b.judge()
+	return b.judgements.list[h].own
+}
