@@ -1,5 +1,13 @@
 // Package checks is the list of the checks that Gumshoe comes with. Each family
 // has a package below; a new check is its file, its test, and one line here.
+//
+// The file has, in this order: the struct of inputs and that of the observation,
+// with a doc comment and a unit on each field; the method that makes the check,
+// whose doc comment ends in an example step and the commands to do it by hand;
+// the summary; and the look. host/cpu.go is the pattern. The test calls
+// checktest.Run and then shows what is particular to the check, on real things
+// on localhost and on a fed /proc for states that are rare. go generate ./checks
+// brings the reference up to date.
 package checks
 
 import (

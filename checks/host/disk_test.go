@@ -48,6 +48,19 @@ func TestDiskNumbers(t *testing.T) {
 	}
 }
 
+func TestDiskDenied(t *testing.T) {
+	root := t.TempDir()
+	tree{"self/mountinfo": twoMounts}.write(t, root)
+	check := Source{Proc: root, Etc: root, statfs: answers(unix.Statfs_t{}, map[string]error{"/nfs": unix.EACCES})}.Disk()
+	got, o := checktest.Observe[Disk](t, check, map[string]any{"paths": []string{"/nfs/deep"}, "deleted": false})
+	if len(got.Mounts) != 1 || got.Mounts[0].Outcome != MountDenied || !strings.Contains(o.Unread[0].Fix, "may enter /nfs") {
+		t.Errorf("got %+v, unread %v; want denied, and what to do", got.Mounts, o.Unread)
+	}
+	if !checktest.HasUnread(o, "mounts[0].deleted_open_bytes") {
+		t.Error("what was not asked for is not unread")
+	}
+}
+
 func TestDiskWithoutInodeLimit(t *testing.T) {
 	root := t.TempDir()
 	tree{"self/mountinfo": "27 1 254:0 / / rw - btrfs /dev/vda rw\n"}.write(t, root)

@@ -212,7 +212,7 @@ func (o *Processes) tops(call *engine.Call, s Source, before, after table, secon
 	if now, err := mem.VirtualMemoryWithContext(s.context(context.Background())); err == nil {
 		memory = int64(now.Total)
 	}
-	var programs []Process
+	programs := []Process{}
 	for pid, p := range after.byPID {
 		if p.kernel {
 			continue

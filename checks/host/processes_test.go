@@ -23,7 +23,7 @@ func TestProcesses(t *testing.T) {
 	before := tree{
 		"meminfo": meminfo, "sys/kernel/pid_max": "1000\n", "sys/kernel/threads-max": "200\n",
 		"1/stat":  line(1, "init", "S", 0, 0, 50, 50, 1, 1, 100),
-		"2/stat":  line(2, "kthreadd", "S", 0, kernelThread, 0, 0, 1, 1, 0),
+		"2/stat":  line(2, "kswapd0", "S", 0, kernelThread, 0, 0, 1, 1, 9000),
 		"10/stat": line(10, "busy (x) loop", "R", 1, 0, 1000, 0, 4, 5, 2500),
 		"11/stat": line(11, "old", "S", 1, 0, 9000, 0, 1, 6, 10),
 		"20/stat": line(20, "stuck", "D", 1, 0, 7, 7, 1, 7, 10), "20/wchan": "rpc_wait_bit_killable",
@@ -31,6 +31,7 @@ func TestProcesses(t *testing.T) {
 	}
 	after := tree{
 		"10/stat": line(10, "busy (x) loop", "R", 1, 0, 1130, 20, 4, 5, 2500),
+		"2/stat":  line(2, "kswapd0", "S", 0, kernelThread, 0, 900, 1, 1, 9000),
 		"11/stat": line(11, "new\nname", "S", 1, 0, 30, 0, 1, 900, 10), // the id was used again
 		"21/stat": line(21, "reader", "D", 1, 0, 8, 0, 1, 7, 10),
 		"22/stat": line(22, "tracee", "t", 1, 0, 0, 0, 1, 7, 10),

@@ -1,12 +1,15 @@
 package probe
 
 import (
+	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"gumshoe/checks/checktest"
 	"gumshoe/engine"
@@ -48,9 +51,7 @@ func TestTCPByName(t *testing.T) {
 }
 
 func TestTCPRefused(t *testing.T) {
-	l := listen(t)
-	address := l.Addr().String()
-	l.Close()
+	address := closed(t)
 	got, o := checktest.Observe[TCP](t, New(nil).TCP(), map[string]any{"address": address})
 	if got.Outcome != RefusedByIt || len(got.Attempts) != 1 || got.Attempts[0].Outcome != RefusedByIt {
 		t.Errorf("got %+v; want refused", got)
@@ -65,13 +66,15 @@ func TestTCPRefused(t *testing.T) {
 	}
 }
 
-// TestTCPTimedOut fills a listener's queue, so that the kernel answers no more.
-func TestTCPTimedOut(t *testing.T) {
+// silent gives the address of a listener whose queue is full, so that the kernel
+// answers no more.
+func silent(t *testing.T) string {
+	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer syscall.Close(fd)
+	t.Cleanup(func() { syscall.Close(fd) })
 	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
 		t.Fatal(err)
 	}
@@ -80,19 +83,68 @@ func TestTCPTimedOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(name.(*syscall.SockaddrInet4).Port))
-	check := New(nil).TCP()
 	for range 20 { // each connection that is left open takes a place in the queue
-		conn, err := net.DialTimeout("tcp", address, 100e6)
+		conn, err := net.DialTimeout("tcp", address, 100*time.Millisecond)
 		if err != nil {
-			got, o := checktest.Observe[TCP](t, check, map[string]any{"address": address, "timeout": "50ms"})
-			if got.Outcome != TimedOut || !checktest.HasUnread(o, "connect_seconds") {
-				t.Errorf("got %+v; want timed_out", got)
-			}
-			return
+			return address
 		}
-		defer conn.Close()
+		t.Cleanup(func() { conn.Close() })
 	}
-	t.Error("the queue of the listener did not fill")
+	t.Fatal("the queue of the listener did not fill")
+	return ""
+}
+
+// closed gives an address at which nothing listens.
+func closed(t *testing.T) string {
+	t.Helper()
+	l := listen(t)
+	l.Close()
+	return l.Addr().String()
+}
+
+func TestTCPTimedOut(t *testing.T) {
+	got, o := checktest.Observe[TCP](t, New(nil).TCP(), map[string]any{"address": silent(t), "timeout": "50ms"})
+	if got.Outcome != TimedOut || !checktest.HasUnread(o, "connect_seconds") {
+		t.Errorf("got %+v; want timed_out", got)
+	}
+}
+
+// TestTCPSeveralAddresses: the outcome is that of the attempt that tells most,
+// whatever their order, and each has its share of the time.
+func TestTCPSeveralAddresses(t *testing.T) {
+	open, shut, mute := listen(t).Addr().String(), closed(t), silent(t)
+	for _, tt := range []struct {
+		name      string
+		addresses []string
+		want      Outcome
+	}{
+		{"refused, then silence", []string{shut, mute}, RefusedByIt},
+		{"silence, then refused", []string{mute, shut}, RefusedByIt},
+		{"silence, then an answer", []string{mute, open}, Connected},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			var o TCP
+			for i, address := range tt.addresses {
+				if err := o.attempt(ctx, nil, "localhost", netip.MustParseAddrPort(address), len(tt.addresses)-i); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if o.Outcome != tt.want || len(o.Attempts) != len(tt.addresses) {
+				t.Errorf("got %+v, want %s", o, tt.want)
+			}
+		})
+	}
+}
+
+// TestTCPAsksAboutTheVeryAddress: an attempt goes through the list by itself,
+// whatever was asked before.
+func TestTCPAsksAboutTheVeryAddress(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	var o TCP
+	checkRefusal(t, o.attempt(ctx, allow(t, "127.0.0.2"), "localhost", netip.MustParseAddrPort(listen(t).Addr().String()), 1), "127.0.0.1")
 }
 
 func TestTCPNameNotFound(t *testing.T) {

@@ -16,7 +16,7 @@ const generated = "<!-- Made by go generate ./checks from the Go source: edit th
 func page(d *engine.Definition, body string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s# %s\n\n%s\n\n", generated, d.Name, d.Doc)
-	fmt.Fprintf(&b, "Takes about %s. Risk: %s.", d.Cost.Round(time.Millisecond), d.Risk)
+	fmt.Fprintf(&b, "Takes about %s. Risk: %s.", duration(d.Cost), d.Risk)
 	if d.Resource != "" {
 		fmt.Fprintf(&b, " One at a time, with whatever else uses %q.", d.Resource)
 	}
@@ -59,7 +59,13 @@ func outputs(b *strings.Builder, prefix string, s *engine.Struct) {
 // stands beside it.
 func about(f *engine.Field) string {
 	for _, lead := range []string{" is ", " are "} {
-		if rest, ok := strings.CutPrefix(f.Doc, f.Name+lead); ok && rest != "" {
+		rest, ok := strings.CutPrefix(f.Doc, f.Name+lead)
+		word, after, _ := strings.Cut(rest, " ")
+		switch {
+		case !ok || rest == "":
+		case strings.Contains(word, "_"): // another field
+			return "`" + word + "` " + after
+		default:
 			return strings.ToUpper(rest[:1]) + rest[1:]
 		}
 	}
@@ -116,6 +122,14 @@ func bounds(f *engine.Field) string {
 	return "–"
 }
 
+// duration writes an estimate for a person: "50 ms", "1.01 s".
+func duration(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.3g s", d.Seconds())
+}
+
 // cell escapes what would end a cell of a Markdown table.
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 
@@ -125,7 +139,7 @@ func indexPage(checks []*engine.Definition) []byte {
 	b.WriteString(generated + "# Checks\n\nWhat a step of a runbook can look at. `gumshoe checks NAME` prints the same.\n\n")
 	b.WriteString("| check | what it observes | risk | takes about |\n|---|---|---|---|\n")
 	for _, d := range checks {
-		fmt.Fprintf(&b, "| [%s](%s.md) | %s | %s | %s |\n", d.Name, d.Name, cell(d.Doc), d.Risk, d.Cost.Round(time.Millisecond))
+		fmt.Fprintf(&b, "| [%s](%s.md) | %s | %s | %s |\n", d.Name, d.Name, cell(d.Doc), d.Risk, duration(d.Cost))
 	}
 	return []byte(b.String())
 }
