@@ -72,7 +72,8 @@ func (c *Condition) Text() source.Text { return c.text }
 // writing && for and.
 func (c *Condition) Key() string { return c.key }
 
-// Eval evaluates the condition. It always returns, in at most about 100 ms.
+// Eval evaluates the condition. It always returns: what would take
+// longer than a second at worst is Unknown, for a reason that names it.
 func (c *Condition) Eval(env *Environment) Result {
 	e := &run{env: env, label: c.key}
 	v, why := c.run(e)

@@ -207,7 +207,7 @@ func (p *planner) search(n *ast.BinaryNode, left, right term, leftNode, rightNod
 // patternCost is how slowly a pattern goes through a text: by the number of
 // instructions that may be tried at each byte.
 func patternCost(pattern string) int {
-	const base = 8
+	const base = 16
 	tree, err := regex.Parse(pattern, regex.Perl)
 	if err != nil {
 		return base
@@ -216,7 +216,7 @@ func patternCost(pattern string) int {
 	if err != nil {
 		return base
 	}
-	return base + len(program.Inst)
+	return base + 2*len(program.Inst)
 }
 
 // interval plans from..to. Its bounds are written out, so that its length is

@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"gumshoe/engine/expression"
 	"gumshoe/engine/kleene"
@@ -152,11 +151,7 @@ func TestTrapRunaway(t *testing.T) {
 		"max(map(big, percentile(big, 50))) > 0", "any(big, len(sort(split(blob, ''))) == 1)", "any(map(big, blob + blob), # contains 'c')",
 		"any(big, none(big, 1/0 > 1))", "any(big, blob[1:2] == 'c')", "any(big, any(big, blob != blob))",
 	} {
-		started := time.Now()
 		unknown(t, text, env, s, "stopped after 500000 steps: "+strings.ReplaceAll(text[:5], "'", `"`))
-		if took := time.Since(started); took > 5*time.Second {
-			t.Errorf("%s took %v", text, took)
-		}
 	}
 	unknown(t, `replace(blob, "", blob) == ""`, env, s, "the text is too long")
 	unknown(t, `join(map(1..100, blob), "") == ""`, env, s, "the text is too long")
