@@ -127,7 +127,7 @@ func TestDecode(t *testing.T) {
 		{
 			name: "typed, as from an expression",
 			given: map[string]any{
-				"address": "db:1", "wait": time.Second, "tries": int64(2), "share": 1, "deep": true,
+				"address": engine.HostPort{Host: "db", Port: 1}, "wait": time.Second, "tries": int64(2), "share": 1, "deep": true,
 				"argv": []any{"a", 1}, "labels": map[string]any{"n": 1.5},
 			},
 			want: goodIn{

@@ -63,6 +63,9 @@ func (f *Field) Check(value any) error {
 // convert turns a value into the field's type, or says what was wanted.
 func (f *Field) convert(value any) (reflect.Value, error) {
 	out := reflect.New(f.Type).Elem()
+	if address, ok := value.(HostPort); ok {
+		value = address.String()
+	}
 	if value != nil && reflect.TypeOf(value) == f.Type && f.Kind != KindString {
 		out.Set(reflect.ValueOf(value))
 		return out, f.within(out)
@@ -295,7 +298,7 @@ func scalarText(value any) (string, bool) {
 	switch v := value.(type) {
 	case string:
 		return v, true
-	case bool, int, int64, float64, uint64:
+	case bool, int, int64, float64, uint64, HostPort:
 		return fmt.Sprint(v), true
 	}
 	return "", false
