@@ -3,7 +3,6 @@ package load
 import (
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 
 	"gumshoe/engine"
@@ -54,7 +53,7 @@ func (b *builder) condition(node source.Node, what string, scope *expression.Sco
 	}
 	c, faults := expression.CompileCondition(text, scope)
 	b.addCompiled(text, faults)
-	if faults.Err() != nil || !b.noWholeInputs(text, c.Reads()) || !b.ends(c) {
+	if faults.Err() != nil || !b.noHiddenSecrets(text, c.Reads(), false) || !b.ends(c) {
 		return nil
 	}
 	return c
@@ -99,7 +98,7 @@ func (b *builder) names(node source.Node, what string) *expression.Names {
 	}
 	n, faults := expression.CompileNames(text, b.scopes.run)
 	b.addCompiled(text, faults)
-	if faults.Err() != nil || !b.noWholeInputs(text, n.Reads()) {
+	if faults.Err() != nil || !b.noHiddenSecrets(text, n.Reads(), false) {
 		return nil
 	}
 	return n
@@ -130,7 +129,7 @@ func (b *builder) template(text source.Text, scope *expression.Scope, forSecret 
 	}
 	t, faults := expression.CompileTemplate(text, scope)
 	*b.faults = append(*b.faults, faults...)
-	if faults.Err() != nil || !b.noWholeInputs(text, t.Reads()) {
+	if faults.Err() != nil || !b.noHiddenSecrets(text, t.Reads(), forSecret) {
 		return nil
 	}
 	return t
@@ -199,17 +198,24 @@ func (b *builder) secretFault(at source.Position, name string) {
 		name, name)
 }
 
-// noWholeInputs refuses an expression that reads all inputs at once when a
-// secret is among them, so that no secret is read by a way that its name does
-// not show.
-func (b *builder) noWholeInputs(text source.Text, reads []expression.Read) bool {
-	if !slices.ContainsFunc(b.book.Inputs.List, func(in *engine.Input) bool { return in.Type == engine.InputSecret }) {
-		return true
-	}
+// noHiddenSecrets refuses what noSecrets cannot see in the text: a secret that
+// is read in a roundabout way, and all inputs at once when a secret is among
+// them.
+func (b *builder) noHiddenSecrets(text source.Text, reads []expression.Read, forSecret bool) bool {
 	for _, r := range reads {
-		if r.Root == "inputs" && len(r.Path) == 0 {
-			b.faults.Addf(text.Position, "read one input, as in inputs.name: all of them together hold a secret")
-			return false
+		if r.Root != "inputs" {
+			continue
+		}
+		for _, in := range b.book.Inputs.List {
+			switch {
+			case in.Type != engine.InputSecret:
+			case r.Path == "":
+				b.faults.Addf(text.Position, "read one input, as in inputs.name: all of them together hold a secret")
+				return false
+			case r.Path == in.Name && !forSecret:
+				b.secretFault(text.Position, in.Name)
+				return false
+			}
 		}
 	}
 	return true
