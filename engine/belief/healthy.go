@@ -4,7 +4,7 @@ import "gumshoe/engine/kleene"
 
 // glance is what a step may cost, in seconds, that is looked at although every
 // hypothesis is excluded already.
-const glance = 15.0
+const glance = 20.0
 
 // canBeHealthy reports whether looking further can still end the run as healthy:
 // nothing seen stands against it, and every hypothesis that is not excluded can

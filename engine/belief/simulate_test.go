@@ -27,7 +27,7 @@ var policies = []policy{
 type outcome struct {
 	assessment Assessment
 	step, wall float64 // seconds
-	started    int
+	order      []int   // the steps, as they were started
 }
 
 // simulate runs one incident. Parallel steps end in simulated time; a choice is
@@ -60,7 +60,7 @@ func simulate(m *Model, i *incident, p policy) outcome {
 		}
 		for _, c := range d.Steps {
 			b.Start(c.Step)
-			out.started++
+			out.order = append(out.order, c.Step)
 			active = append(active, ending{now + m.spec.Steps[c.Step].Cost, c.Step})
 		}
 		if d.Done {
