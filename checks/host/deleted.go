@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -45,7 +46,8 @@ func (d *disk) lookDeleted(ctx context.Context, call *engine.Call, in DiskInput,
 	var found openFiles
 	if in.Deleted {
 		call.Reproduce("lsof", "-nP", "+L1")
-		patience, stop := context.WithTimeout(ctx, innerTimeout(ctx, in.Timeout))
+		limit := innerTimeout(ctx, in.Timeout)
+		patience, stop := context.WithTimeout(ctx, limit)
 		defer stop()
 		walk := d.walks.join("", func() openFiles { return d.source.deletedFiles(patience, all, silent) })
 		answered := false
@@ -55,7 +57,7 @@ func (d *disk) lookDeleted(ctx context.Context, call *engine.Call, in DiskInput,
 			found.err = patience.Err()
 			fallthrough
 		case errors.Is(found.err, context.DeadlineExceeded), errors.Is(found.err, context.Canceled):
-			reason, fix = fmt.Sprintf("the walk over all open files took more than %s", in.Timeout), "set a longer timeout"
+			reason, fix = fmt.Sprintf("the walk over all open files took more than %s", limit.Round(time.Millisecond)), "set a longer timeout"
 		case found.err != nil:
 			reason, fix = found.err.Error(), ""
 		case found.denied > 0:

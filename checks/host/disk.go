@@ -218,7 +218,8 @@ func (d *disk) look(ctx context.Context, call *engine.Call, in DiskInput) (Disk,
 			return sizing{stat, err}
 		})
 	}
-	patience, stop := context.WithTimeout(ctx, innerTimeout(ctx, in.Timeout))
+	limit := innerTimeout(ctx, in.Timeout)
+	patience, stop := context.WithTimeout(ctx, limit)
 	defer stop()
 	table, tableErr := d.table()
 	silent := make(map[string]bool)
@@ -235,7 +236,7 @@ func (d *disk) look(ctx context.Context, call *engine.Call, in DiskInput) (Disk,
 		if !answered {
 			state.Outcome = MountTimedOut
 			silent[m.device] = true
-			unread(call, fmt.Sprintf("no answer in %s", in.Timeout), "", sizeFields(i)...)
+			unread(call, fmt.Sprintf("no answer in %s", limit.Round(time.Millisecond)), "", sizeFields(i)...)
 		} else {
 			state.fill(call, i, answer)
 		}
