@@ -112,27 +112,35 @@ func environment(unread ...string) *expression.Environment {
 		name, path, _ := strings.Cut(u, ":")
 		parts[name] = append(parts[name], expression.Unread{Path: path, Reason: "permission denied", Fix: "run as root"})
 	}
+	env := expression.NewEnvironment()
+	for name, value := range observed() {
+		env.BindObserved(name, value, parts[name])
+	}
+	env.BindMissing("gone", "gone was not run", "allow it")
+	return env
+}
+
+// observed is what environment binds, by name.
+func observed() map[string]any {
 	inputs := reflect.New(inputsType()).Elem()
 	for i, v := range []any{"http://x/", "fast", 15 * time.Minute, 7, secret{"s3cret"}, hostPort{"db", 5432}, []string{"a", "b"}} {
 		inputs.Field(i).Set(reflect.ValueOf(v))
 	}
-	env := expression.NewEnvironment()
-	bind := func(name string, value any) { env.BindObserved(name, value, parts[name]) }
-	bind("cpu", cpu{23, 4, []float64{10, 11, 12, 90}, "arm", true, boot})
-	bind("db", db{"refused", 98, 100, 41, 0.0004})
-	bind("disk", disk{[]mount{
-		{"/", 40, 5, false, []process{{"sh", 1 << 20, "running"}}},
-		{"/var", 97, 12, false, []process{{"postgres", 3 << 30, "zombie"}, {"cron", 1 << 10, "sleeping"}}},
-		{"/home", 91.5, 80, true, nil},
-	}})
-	bind("errors", logs{1000, map[string]int{"refused": 112}, map[string]mount{"a": {Path: "/a", Used: 1}}, []string{"ok", "ok"}})
 	var w wire
 	w.TCP.RetransmittedPercent = 1.5
-	bind("wire", w)
-	bind("nodes", []db{{"connected", 1, 10, 0, 0.1}, {"refused", 9, 10, 0, 0.1}})
-	bind("inputs", inputs.Interface())
-	env.BindMissing("gone", "gone was not run", "allow it")
-	return env
+	return map[string]any{
+		"cpu": cpu{23, 4, []float64{10, 11, 12, 90}, "arm", true, boot},
+		"db":  db{"refused", 98, 100, 41, 0.0004},
+		"disk": disk{[]mount{
+			{"/", 40, 5, false, []process{{"sh", 1 << 20, "running"}}},
+			{"/var", 97, 12, false, []process{{"postgres", 3 << 30, "zombie"}, {"cron", 1 << 10, "sleeping"}}},
+			{"/home", 91.5, 80, true, nil},
+		}},
+		"errors": logs{1000, map[string]int{"refused": 112}, map[string]mount{"a": {Path: "/a", Used: 1}}, []string{"ok", "ok"}},
+		"wire":   w,
+		"nodes":  []db{{"connected", 1, 10, 0, 0.1}, {"refused", 9, 10, 0, 0.1}},
+		"inputs": inputs.Interface(),
+	}
 }
 
 func at(s string) source.Text {
