@@ -157,12 +157,12 @@ func (s *starter) fill(r alertRule, file string, several bool) {
 		s.Trigger += " and alert.labels.severity == " + strconv.Quote(severity)
 	}
 	s.Trigger = strconv.Quote(s.Trigger)
-	title := r.name
+	title := words(r.name)
 	if summary := plainSummary(r.annotations["summary"]); summary != "" {
 		title = summary
 	}
 	s.Title = yamlText(title)
-	if about := plainSummary(r.annotations["description"]); about != "" && about != title {
+	if about := plainSummary(r.annotations["description"]); about != "" && !strings.Contains(r.annotations["description"], "{{") {
 		s.About = yamlText(about)
 	}
 	for _, key := range []string{"team", "owner"} {
@@ -194,17 +194,36 @@ func (s *starter) fill(r alertRule, file string, several bool) {
 func literal(label string) bool { return label != "" && !strings.Contains(label, "{{") }
 
 var (
-	goTemplate = regexp.MustCompile(`\s*{{[^}]*}}\s*`)
-	emptyWords = regexp.MustCompile(`(?i)\s*\b(?:on|of|at|for|from|in|to|instance|value)?\s*[:=(]?\s*…\s*[)%]?`)
+	goTemplate = regexp.MustCompile(`{{[^}]*}}`)
+	// What is left of a phrase around something that is filled in: "on …", "(…)".
+	leftOver = regexp.MustCompile(`(?i)\s*(?:\b(?:on|of|at|for|from|in|to|by|is|instance)\s+)?[(\["':]*…[)\]"']*`)
+	// A gap that is part of a word or a number: "…s", "…%".
+	glued = regexp.MustCompile(`[\pL\pN%]…|…[\pL\pN%]`)
+	camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 )
 
 // plainSummary makes a title of an annotation: without what Prometheus fills in
-// when the alert fires, which a runbook cannot know.
+// when the alert fires, which a runbook cannot know. It is "" when nothing that
+// reads well is left.
 func plainSummary(text string) string {
-	text = goTemplate.ReplaceAllString(text, " … ")
-	text = emptyWords.ReplaceAllString(text, "")
-	text = strings.Join(strings.Fields(text), " ")
+	text = goTemplate.ReplaceAllString(strings.Join(strings.Fields(text), " "), "…")
+	if glued.MatchString(text) {
+		return ""
+	}
+	text = strings.Join(strings.Fields(leftOver.ReplaceAllString(text, "")), " ")
 	return strings.Trim(text, " .,:;-–")
+}
+
+// words writes an alert's name as a title: HighRequestLatency as High request
+// latency.
+func words(name string) string {
+	parts := strings.Fields(strings.NewReplacer("_", " ", "-", " ").Replace(camel.ReplaceAllString(name, "$1 $2")))
+	for i, part := range parts {
+		if i > 0 && part != strings.ToUpper(part) {
+			parts[i] = strings.ToLower(part)
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 // yamlText is a text as YAML that holds nothing else: in double quotes, which

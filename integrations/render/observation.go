@@ -57,7 +57,11 @@ func Observation(w io.Writer, check string, out *engine.Struct, o engine.Observa
 	sign, st := mark(o.Status)
 	p.hang(p.in(st, sign)+" ", 2, joinNonEmpty(" · ", Clean(check), onTarget(o.Target), elapsed(o.Elapsed.Seconds()), Clean(o.Summary)))
 	if o.Output != nil {
-		p.fields("  ", out, reflect.ValueOf(o.Output))
+		unread := make(unreadPaths, len(o.Unread))
+		for _, u := range o.Unread {
+			unread[u.Path] = true
+		}
+		p.fields("  ", "", out, reflect.ValueOf(o.Output), unread)
 	} else {
 		p.hang("  ", 2, "could not look: "+Clean(o.Reason))
 		if o.Fix != "" {
@@ -105,7 +109,7 @@ func (p *page) unread(unread []engine.Unread) {
 
 // fields writes a struct as aligned names and values; lists of structs as tables
 // where they fit.
-func (p *page) fields(indent string, s *engine.Struct, v reflect.Value) {
+func (p *page) fields(indent, path string, s *engine.Struct, v reflect.Value, unread unreadPaths) {
 	names := 0
 	for _, f := range s.Fields {
 		if !nested(f) {
@@ -117,16 +121,19 @@ func (p *page) fields(indent string, s *engine.Struct, v reflect.Value) {
 		if !field.IsValid() {
 			continue
 		}
+		at := joinNonEmpty(".", path, f.Name)
 		switch {
+		case unread.hold(at) && (f.Of == nil || f.Kind == engine.KindObject || field.Len() == 0):
+			p.line(indent, p.in(dim, pad(f.Name, names)), "  ", p.in(magenta, "? unread"))
 		case f.Kind == engine.KindObject:
 			p.line(indent, f.Name)
-			p.fields(indent+"  ", f.Of, field)
+			p.fields(indent+"  ", at, f.Of, field, unread)
 		case f.Kind == engine.KindList && f.Of != nil:
-			p.table(indent, f, field)
+			p.table(indent, at, f, field, unread)
 		case f.Kind == engine.KindMap && f.Of != nil:
 			for _, key := range sortedKeys(field) {
 				p.line(indent, f.Name, "[", Clean(key.String()), "]")
-				p.fields(indent+"  ", f.Of, field.MapIndex(key))
+				p.fields(indent+"  ", fmt.Sprintf("%s[%q]", at, key.String()), f.Of, field.MapIndex(key), unread)
 			}
 		case f.Kind == engine.KindString && strings.Contains(field.String(), "\n"):
 			p.line(indent, f.Name)
@@ -138,6 +145,25 @@ func (p *page) fields(indent string, s *engine.Struct, v reflect.Value) {
 			p.hang(label, len(indent)+names+2, fieldValue(f, field))
 		}
 	}
+}
+
+// unreadPaths are the paths of the fields that could not be read: what stands in
+// them is no observation.
+type unreadPaths map[string]bool
+
+// hold tells whether a field is unread, by itself or as a part of what is.
+func (u unreadPaths) hold(path string) bool {
+	for path != "" {
+		if u[path] {
+			return true
+		}
+		i := strings.LastIndexAny(path, ".[")
+		if i < 0 || path[i] == '[' { // a list that is unread is only incomplete
+			return false
+		}
+		path = path[:i]
+	}
+	return false
 }
 
 func nested(f *engine.Field) bool { return f.Of != nil }
@@ -157,7 +183,7 @@ func fieldValue(f *engine.Field, v reflect.Value) string {
 }
 
 // table writes a list of structs: a row each when that fits, else a block each.
-func (p *page) table(indent string, f *engine.Field, list reflect.Value) {
+func (p *page) table(indent, path string, f *engine.Field, list reflect.Value, unread unreadPaths) {
 	const most = 50
 	n := min(list.Len(), most)
 	if n == 0 {
@@ -174,6 +200,9 @@ func (p *page) table(indent string, f *engine.Field, list reflect.Value) {
 		simple = simple && field.Of == nil
 		for r := range n {
 			text := fieldValue(field, fieldByTag(list.Index(r), field.Name))
+			if unread.hold(fmt.Sprintf("%s[%d].%s", path, r, field.Name)) {
+				text = "?"
+			}
 			rows[r] = append(rows[r], text)
 			columns[c] = max(columns[c], width(text))
 		}
@@ -184,7 +213,7 @@ func (p *page) table(indent string, f *engine.Field, list reflect.Value) {
 			if r > 0 {
 				p.line()
 			}
-			p.fields(indent+"  ", f.Of, list.Index(r))
+			p.fields(indent+"  ", fmt.Sprintf("%s[%d]", path, r), f.Of, list.Index(r), unread)
 		}
 	} else {
 		head := make([]string, len(columns))

@@ -25,8 +25,12 @@ func Plan(w io.Writer, plan *engine.RunPlan, o Options) error {
 		p.planned(s, slices.Contains(plan.First, s.ID))
 	}
 	if len(plan.First) > 0 {
-		p.hang("", 0, fmt.Sprintf("First: %s. What follows depends on what is found; all %s in turn would take %s.",
-			Clean(strings.Join(plan.First, ", ")), plural(len(plan.Steps), "step"), cost(plan.CostSeconds)))
+		text := fmt.Sprintf("It takes about %s.", cost(plan.CostSeconds))
+		if n := len(plan.Steps); n > 1 {
+			text = fmt.Sprintf("First: %s. What follows depends on what is found; all %s in turn would take about %s.",
+				Clean(strings.Join(plan.First, ", ")), plural(n, "step"), cost(plan.CostSeconds))
+		}
+		p.hang("", 0, text)
 	}
 	p.blank()
 	p.line("gumshoe itself")
@@ -72,6 +76,6 @@ func (p *page) touches(indent string, touches []engine.Touch) {
 				what += "  (" + Clean(t.What) + ")"
 			}
 		}
-		p.hang(indent+pad(Clean(t.How), verbs)+"  ", len(indent)+verbs+2, what)
+		p.line(indent, pad(Clean(t.How), verbs), "  ", what) // whole, so that it can be copied
 	}
 }

@@ -59,24 +59,33 @@ func onTarget(target string) string {
 	return "on " + Clean(target)
 }
 
+// reportSymptom writes what came of the symptom. Of several conditions, any of
+// which suffices, those that are false are only counted.
 func (p *page) reportSymptom(r *engine.Report) {
-	const label = "  symptom  "
-	for i, s := range r.Symptom {
-		head := p.in(dim, label)
-		if i > 0 {
-			head = "       or  "
-		}
-		state, st := "not seen", maybe
-		text := shown(s.Shown, s.Reason, s.Result, s.Values)
+	const label, other = "  symptom  ", "       or  "
+	head := p.in(dim, label)
+	quiet := 0
+	for _, s := range r.Symptom {
+		state, text := "true", shown(s.Shown, s.Reason, s.Result, s.Values)
 		switch s.Result {
 		case kleene.True:
-			state, st = "true", bold
 		case kleene.False:
-			state, st = "false", bold
+			if state = "false"; len(r.Symptom) > 1 {
+				quiet++
+				continue
+			}
 		case kleene.Unknown:
 			state, text = "unknown", strings.TrimPrefix(strings.TrimPrefix(text, "unknown"), ": ")
 		}
-		p.beside(head, len(label), Clean(s.Expression), state, joinNonEmpty(": ", "", text), st, 26)
+		p.beside(head, len(label), Clean(s.Expression), state, text, bold, 26)
+		head = other
+	}
+	switch {
+	case quiet == 0:
+	case quiet == len(r.Symptom):
+		p.line(head, fmt.Sprintf("none of its %d conditions is true", quiet))
+	default:
+		p.line(p.in(dim, fmt.Sprintf("           (and %d that are false)", quiet)))
 	}
 }
 
@@ -151,13 +160,25 @@ func (p *page) step(s engine.StepReport, names, times int) {
 	label := fmt.Sprintf("  %s %s  %s  ", p.in(st, sign), pad(id, names), padLeft(time, times))
 	labelWidth := 4 + names + 2 + times + 2
 	note := stepNote(s)
-	if n := len(s.Unread); s.Status == engine.Partial && n > 0 {
+	if n := mendable(s.Unread); n > 0 {
 		note = joinNonEmpty(" · ", note, plural(n, "field")+" unread")
 	}
 	p.hang(label, labelWidth, note)
 	if s.Fix != "" && (s.Status == engine.Failed || s.Status == engine.Skipped) {
 		p.hang(strings.Repeat(" ", labelWidth)+p.in(cyan, "→")+" ", labelWidth+2, Clean(s.Fix))
 	}
+}
+
+// mendable counts the fields that could be read if somebody allowed it. The rest
+// is in the nature of what was seen: a refused connection has no duration.
+func mendable(unread []engine.Unread) int {
+	n := 0
+	for _, u := range unread {
+		if u.Fix != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // verdict writes the line that a reader looks for.
@@ -250,7 +271,8 @@ func (p *page) evidenceLine(e engine.EvidenceReport, column int) {
 	}
 	label := "  " + strings.Repeat(" ", max(0, 4-width(number))) + p.in(st, number) + "  "
 	text := finding(e)
-	if id, _, ok := strings.Cut(e.Reason, ":"); ok && e.Result == kleene.Unknown && p.blind[id] {
+	if id, _, ok := strings.Cut(e.Reason, ":"); ok && e.Result == kleene.Unknown && p.blind[strings.TrimSuffix(id, " was skipped")] {
+		id = strings.TrimSuffix(id, " was skipped")
 		text = "unknown: " + Clean(id) + " could not look" // why is said where the steps are
 	}
 	p.beside(label, max(6, 2+width(number))+2, Clean(e.Expression), "", text, plain, column)
@@ -315,6 +337,9 @@ func (p *page) missing(r *engine.Report) {
 			return stepStatus(r, m.Step) != engine.Partial
 		})
 	}
+	list = slices.DeleteFunc(slices.Clone(list), func(m engine.MissingReport) bool {
+		return stepStatus(r, m.Step) == engine.Partial && m.Fix == "" && m.Could == ""
+	})
 	if len(list) == 0 {
 		return
 	}
