@@ -53,6 +53,7 @@ const (
 // build reads everything. The runbook it gives is only good when there is no
 // fault.
 func (b *builder) build(at Place) *engine.Runbook {
+	b.poisoned = newPoison(b.isKnown)
 	b.book = &engine.Runbook{
 		Name: at.Name, File: at.File,
 		Patience: engine.DefaultPatience, Budget: engine.DefaultBudget,

@@ -9,8 +9,10 @@ import (
 	"gumshoe/engine/source"
 )
 
-// words are the evidence words in the order in which evidence is kept.
-var words = []belief.Word{belief.Weak, belief.Medium, belief.Strong, belief.Proof, belief.Against, belief.Excludes}
+// words gives the evidence words in the order in which evidence is kept.
+func words() []belief.Word {
+	return []belief.Word{belief.Weak, belief.Medium, belief.Strong, belief.Proof, belief.Against, belief.Excludes}
+}
 
 // hypothesisDraft is a hypothesis whose caused_by is not looked up yet.
 type hypothesisDraft struct {
@@ -107,7 +109,7 @@ func (b *builder) readHypothesis(h *engine.Hypothesis, node source.Node) []sourc
 func (b *builder) readEvidence(h *engine.Hypothesis, o *source.Object, in source.Node) {
 	seen := make(map[string]bool)
 	supported := false
-	for _, word := range words {
+	for _, word := range words() {
 		node := o.Field(word.String())
 		supported = supported || word.Supports() && slipped(in, word.String())
 		items := node.Items()

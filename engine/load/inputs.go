@@ -24,7 +24,7 @@ func (b *builder) readInputs() {
 		for _, field := range fields {
 			in, ok := b.readInput(d, field)
 			if !ok {
-				b.poisoned.input(field.Key.Value)
+				b.poisoned.inputs[field.Key.Value] = true
 				continue
 			}
 			if earlier := b.inputs[in.Name]; earlier != nil {
@@ -182,7 +182,7 @@ func (b *builder) readValues(in *engine.Input, o *source.Object) bool {
 // give too.
 func (b *builder) readDefault(d *document, in *engine.Input, node source.Node) {
 	what := "the default of input " + in.Name
-	_, refers := secretRef(node)
+	refers := !node.Field("secret").IsZero()
 	var literal any
 	switch {
 	case in.Type == engine.InputSecret && d.used:
@@ -232,12 +232,7 @@ func (b *builder) readDefault(d *document, in *engine.Input, node source.Node) {
 	in.Default = value
 }
 
-// secretRef gives the reference of a {secret: …}, and whether it is one.
-func secretRef(node source.Node) (source.Node, bool) {
-	ref := node.Field("secret")
-	return ref, !ref.IsZero()
-}
-
+// readSecretRef reads a {secret: …}.
 func (b *builder) readSecretRef(node source.Node) (engine.SecretRef, bool) {
 	o, ok := node.Object("a secret", b.faults)
 	if !ok {

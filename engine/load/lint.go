@@ -133,7 +133,7 @@ func (b *builder) warnConstant(c *expression.Condition) {
 	parts := conjunct.Split(strings.TrimSpace(text.Value), -1)
 	for _, part := range parts {
 		m := comparison.FindStringSubmatch(part)
-		if m == nil || strings.HasSuffix(m[1], ".cpu_percent") {
+		if len(m) == 0 || strings.HasSuffix(m[1], ".cpu_percent") {
 			continue // a process can use more than one core: more than 100 percent
 		}
 		n, err := strconv.ParseFloat(strings.ReplaceAll(m[3], "_", ""), 64)

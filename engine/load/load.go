@@ -86,7 +86,7 @@ func (l *Loader) LoadPlace(at Place) (*engine.Runbook, source.Faults) { return l
 
 // Lint tells what is wrong with, and odd about, runbooks: of a file, its own
 // faults with those of what it uses; of a folder, those of each *.yaml and *.yml
-// right in it; of a name, those of the runbook that Load would find. Without
+// right in it but gumshoe.yaml; of a name, those of the runbook that Load would find. Without
 // any refs it takes all that List gives. A file with neither title nor
 // hypotheses is a part for others to use, and is checked as one. The second
 // result is how many files were looked at.
@@ -100,7 +100,8 @@ func (l *Loader) Lint(refs ...string) (source.Faults, int) {
 		if entries, err := os.ReadDir(ref); err == nil {
 			before := len(places)
 			for _, e := range entries {
-				if ext := filepath.Ext(e.Name()); !e.IsDir() && (ext == ".yaml" || ext == ".yml") {
+				ext := filepath.Ext(e.Name())
+				if !e.IsDir() && (ext == ".yaml" || ext == ".yml") && e.Name() != configFile {
 					places = append(places, pathPlace(filepath.Join(ref, e.Name())))
 				}
 			}
@@ -251,9 +252,13 @@ func stockNames(stock fs.FS) []string {
 // kebab is the form of a runbook's name.
 var kebab = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
+// configFile is the name of the file that says what Gumshoe may do, which often
+// stands beside runbooks and is none.
+const configFile = "gumshoe.yaml"
+
 // runbookName gives the name of the runbook that a file of this name holds.
 func runbookName(file string) (string, bool) {
 	ext := filepath.Ext(file)
 	name := strings.TrimSuffix(file, ext)
-	return name, (ext == ".yaml" || ext == ".yml") && kebab.MatchString(name)
+	return name, (ext == ".yaml" || ext == ".yml") && kebab.MatchString(name) && file != configFile
 }

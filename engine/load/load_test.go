@@ -204,6 +204,7 @@ func TestLint(t *testing.T) {
 		"good.yaml":    "runbook: good\ntitle: G\nsteps: { cpu: { check: host.cpu } }\nhypotheses: { a: { title: A, strong: { if: cpu.cores > 1, must: true } } }\n",
 		"part.yaml":    "runbook: part\nsteps: { cpu: { check: host.cpu } }\n",
 		"bad.yaml":     "runbook: bad\n",
+		"gumshoe.yaml": "state: x\n",
 		"cases/x.yaml": "case: x\n",
 	})
 	loader := &load.Loader{Registry: registry(t)}
@@ -258,6 +259,31 @@ hypotheses:
 	in := book.Inputs.Type
 	if in.NumField() != 2 || in.Field(0).Tag.Get("expr") != "at" {
 		t.Errorf("inputs: got %s", in)
+	}
+}
+
+func TestStepTimes(t *testing.T) {
+	tests := []struct {
+		name, step    string
+		cost, timeout time.Duration
+	}{
+		{"the check's", "check: packets.capture", 10 * time.Second, 30 * time.Second},
+		{"at least 10s", "check: host.cpu", time.Second, 10 * time.Second},
+		{"a longer window", "check: packets.capture, with: { window: 30s }", 30 * time.Second, 90 * time.Second},
+		{"a shorter window", "check: packets.capture, with: { window: 1s }", 10 * time.Second, 30 * time.Second},
+		{"a longer wait", "check: probe.http, with: { url: 'http://a/', timeout: 40s }", 5 * time.Second, 51 * time.Second},
+		{"own", "check: packets.capture, cost: 1m, timeout: 2m", time.Minute, 2 * time.Minute},
+		{"own cost", "check: packets.capture, cost: 1m", time.Minute, 3 * time.Minute},
+		{"at most the budget", "check: packets.capture, cost: 4m", 4 * time.Minute, 5 * time.Minute},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			book := loadText(t, "runbook: x\ntitle: X\nsteps: { cpu: { check: host.cpu }, s: { "+test.step+" } }\n"+
+				"hypotheses: { a: { title: A, strong: { if: cpu.cores > 1, must: true } } }\n")
+			if s := book.Steps[1]; s.Cost != test.cost || s.Timeout != test.timeout {
+				t.Errorf("got cost %s, timeout %s, want %s, %s", s.Cost, s.Timeout, test.cost, test.timeout)
+			}
+		})
 	}
 }
 

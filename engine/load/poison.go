@@ -17,14 +17,8 @@ type poison struct {
 	known func(name string) bool
 }
 
-func (p *poison) step(name string)  { set(&p.steps, name) }
-func (p *poison) input(name string) { set(&p.inputs, name) }
-
-func set(m *map[string]bool, name string) {
-	if *m == nil {
-		*m = make(map[string]bool)
-	}
-	(*m)[name] = true
+func newPoison(known func(string) bool) poison {
+	return poison{steps: make(map[string]bool), inputs: make(map[string]bool), known: known}
 }
 
 var (

@@ -2,6 +2,7 @@ package load
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"strings"
 
@@ -69,10 +70,8 @@ func text(description string) object {
 
 // described adds a description to a schema.
 func described(schema object, description string) object {
-	with := object{"description": description}
-	for key, value := range schema {
-		with[key] = value
-	}
+	with := maps.Clone(schema)
+	with["description"] = description
 	return with
 }
 

@@ -32,7 +32,6 @@ type stepDraft struct {
 // draftSteps reads the steps' names and checks.
 func (b *builder) draftSteps() {
 	b.steps = make(map[string]*stepDraft)
-	b.poisoned.known = b.isKnown
 	for _, d := range b.docs {
 		fields, ok := d.steps.Mapping(`"steps"`, b.faults)
 		if !ok && !d.steps.IsZero() {
@@ -64,7 +63,7 @@ func (b *builder) draftStep(d *document, field source.Field) {
 	good := b.goodName(name, "step", true)
 	o, ok := field.Value.Object("step "+clip(name.Value), b.faults)
 	if !ok {
-		b.poisoned.step(name.Value)
+		b.poisoned.steps[name.Value] = true
 		return
 	}
 	draft := &stepDraft{
@@ -75,7 +74,7 @@ func (b *builder) draftStep(d *document, field source.Field) {
 	}
 	draft.step.Check = b.readCheck(o, field.Value)
 	if !good || draft.step.Check == nil {
-		b.poisoned.step(name.Value)
+		b.poisoned.steps[name.Value] = true
 	}
 	b.steps[name.Value] = draft
 	b.drafts = append(b.drafts, draft)
@@ -173,17 +172,45 @@ func (b *builder) readTimes(step *engine.Step, o *source.Object) {
 	}
 	cost := b.stepTime(o.Field("cost"), "cost")
 	timeout := b.stepTime(o.Field("timeout"), "timeout")
+	window, usual := givenTime(step, "window")
+	if window > usual {
+		step.Cost += window - usual
+	}
 	if cost > 0 {
 		step.Cost = cost
 	}
-	step.Timeout = min(max(minTimeout, costMargin*step.Cost), max(b.book.Budget, minTimeout))
-	if timeout > 0 {
-		step.Timeout = timeout
-		if cost > timeout {
-			b.faults.Addf(o.Field("timeout").Position(), "the step would be ended after %s, before its cost of %s is over; raise the timeout",
-				shortDuration(timeout), shortDuration(cost))
+	own, _ := givenTime(step, "timeout")
+	step.Timeout = min(max(minTimeout, costMargin*step.Cost, own+own/4+time.Second), max(b.book.Budget, minTimeout))
+	if timeout == 0 {
+		return
+	}
+	step.Timeout = timeout
+	for what, longer := range map[string]time.Duration{"cost": cost, "window": window} {
+		if longer >= timeout {
+			b.faults.Addf(o.Field("timeout").Position(), "the step would be ended after %s, before its %s of %s is over; raise the timeout",
+				shortDuration(timeout), what, shortDuration(longer))
 		}
 	}
+}
+
+// givenTime gives a duration that a step gives to its check as a literal, and
+// the check's default for it. A check's window is how long it looks, and its
+// timeout how long it waits for its target: they bound the step's time.
+func givenTime(step *engine.Step, key string) (given, usual time.Duration) {
+	if step.Check == nil {
+		return 0, 0
+	}
+	f, ok := step.Check.In.Field(key)
+	if !ok || f.Kind != engine.KindDuration {
+		return 0, 0
+	}
+	usual, _ = time.ParseDuration(f.Default) // DescribeInput has checked it; "" is 0
+	for _, arg := range step.With {
+		if text, ok := arg.Value.Literal.(string); ok && arg.Key == key {
+			given, _ = time.ParseDuration(text) // readDurationOf wrote it
+		}
+	}
+	return given, usual
 }
 
 func (b *builder) stepTime(node source.Node, key string) time.Duration {

@@ -6,9 +6,11 @@ import (
 	"gumshoe/engine/source"
 )
 
-// sections are the keys of a runbook that builder reads only from the file that
-// is run. A used file may have them, so that it can be run by itself too.
-var sections = []string{"title", "about", "patience", "budget", "owner", "escalation", "symptom", "triggers"}
+// own gives the keys of a runbook that are read only from the file that is run.
+// A used file may have them, so that it can be run by itself too.
+func own() []string {
+	return []string{"title", "about", "patience", "budget", "owner", "escalation", "symptom", "triggers"}
+}
 
 // bringIn reads the files that a document uses, and those that they use. A file
 // that is reached twice is read once.
@@ -49,7 +51,7 @@ func (b *builder) follow(d *document, chain []*document) {
 			b.poisoned.open = true
 			continue
 		}
-		for _, key := range sections {
+		for _, key := range own() {
 			used.object.Field(key)
 		}
 		b.follow(used, chain)

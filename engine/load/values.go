@@ -187,8 +187,7 @@ func (b *builder) readElement(node source.Node, what string, scope *expression.S
 
 // isSecretRef tells whether a value is {secret: …} and nothing else.
 func isSecretRef(node source.Node) bool {
-	_, refers := secretRef(node)
-	return refers && len(node.Fields()) == 1
+	return len(node.Fields()) == 1 && !node.Field("secret").IsZero()
 }
 
 // holdsPassword tells whether a text looks as if a password stands in it.
