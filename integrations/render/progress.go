@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"gumshoe/engine"
 )
@@ -115,7 +116,7 @@ func (p *Progress) End(keep bool) {
 		}
 	}
 	p.drawn = 0
-	io.WriteString(p.out, frame+"\x1b[?25h")
+	io.WriteString(p.out, frame)
 }
 
 func (p *Progress) animate() {
@@ -160,7 +161,7 @@ func (p *Progress) draw() {
 	columns, rows := p.bounds()
 	lines := p.lines(max(rows-2, 3))
 	var b strings.Builder
-	b.WriteString("\x1b[?25l\r")
+	b.WriteByte('\r') // the cursor is not hidden: a killed program could not show it again
 	if p.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", p.drawn)
 	}
@@ -206,7 +207,7 @@ func (p *Progress) fitted(line string, columns int) string {
 				continue
 			}
 		}
-		r := []rune(line[i:min(len(line), i+4)])[0]
+		r, size := utf8.DecodeRuneInString(line[i:])
 		if n += runeWidth(r); n > columns-1 {
 			cut := line[:i]
 			if p.options.Color {
@@ -214,7 +215,7 @@ func (p *Progress) fitted(line string, columns int) string {
 			}
 			return cut
 		}
-		i += len(string(r))
+		i += size
 	}
 	return line
 }

@@ -96,7 +96,7 @@ func TestLiveProgress(t *testing.T) {
 		p.Event(started("memory"))
 		time.Sleep(1050 * time.Millisecond)
 		synctest.Wait()
-		for _, want := range []string{"cpu           1.0 s  of about 1 s", "memory        1.0 s", "1.0 s · 0 done, 2 running"} {
+		for _, want := range []string{"cpu          1.0 s  of about 1 s", "memory       1.0 s", "1.0 s · 0 done, 2 running"} {
 			if !strings.Contains(s.text(), want) {
 				t.Errorf("%q is not on the screen:\n%s", want, s.text())
 			}
