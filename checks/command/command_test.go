@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,9 +69,7 @@ func allowed(argv ...string) engine.Check[Input, Output] {
 func observe(t *testing.T, argv []string, inputs map[string]any) (Output, engine.Observation) {
 	t.Helper()
 	all := map[string]any{"argv": argv}
-	for key, value := range inputs {
-		all[key] = value
-	}
+	maps.Copy(all, inputs)
 	return checktest.Observe[Output](t, allowed(argv...), all)
 }
 

@@ -50,9 +50,8 @@ func (d *disk) lookDeleted(ctx context.Context, call *engine.Call, in DiskInput,
 		patience, stop := context.WithTimeout(ctx, limit)
 		defer stop()
 		walk := d.walks.join("", func() openFiles { return d.source.deletedFiles(patience, all, silent) })
-		answered := false
-		found, answered = walk.wait(patience)
-		switch {
+		var answered bool
+		switch found, answered = walk.wait(patience); {
 		case !answered:
 			found.err = patience.Err()
 			fallthrough

@@ -30,7 +30,8 @@ type DiskInput struct {
 // Disk is what host.disk observes.
 type Disk struct {
 	// Mounts are the mounts looked at, sorted by path: one for each file system,
-	// at most 256. Left out unless an input names them are what holds no files
+	// at most 70, of
+	// more the tmpfs are left out first. Left out unless an input names them are what holds no files
 	// (proc, cgroup, …, anything below /proc and /sys), images that are always
 	// full (squashfs, iso9660, …), bind mounts, and the overlays of containers.
 	Mounts []Mount `json:"mounts" expr:"mounts"`
@@ -104,8 +105,9 @@ const (
 	MountDenied   DiskOutcome = "denied"
 )
 
-// maxMounts bounds the list of mounts.
-const maxMounts = 256
+// maxMounts bounds the list of mounts, so that all their fields can be unread
+// within the 1000 that the engine keeps.
+const maxMounts = 70
 
 // Disk is the check host.disk.
 //
@@ -183,7 +185,7 @@ func (d *disk) plan(in DiskInput) []engine.Touch {
 	if err != nil {
 		return touches
 	}
-	for _, m := range choose(all, in.Paths) {
+	for _, m := range bounded(choose(all, in.Paths)) {
 		touches = append(touches, engine.Touch{Kind: engine.TouchFile, What: m.point, How: "statfs"})
 	}
 	return touches
@@ -206,9 +208,9 @@ func (d *disk) look(ctx context.Context, call *engine.Call, in DiskInput) (Disk,
 		return o, err
 	}
 	chosen := choose(all, in.Paths)
-	if len(chosen) > maxMounts {
-		call.Unread("mounts", fmt.Sprintf("%d mounts, of which %d were looked at", len(chosen), maxMounts), "name the paths that matter")
-		chosen = chosen[:maxMounts]
+	if n := len(chosen); n > maxMounts {
+		call.Unread("mounts", fmt.Sprintf("%d mounts, of which %d were looked at", n, maxMounts), "name the paths that matter")
+		chosen = bounded(chosen)
 	}
 
 	asked := make([]*flight[sizing], len(chosen))

@@ -61,6 +61,34 @@ func TestDiskDenied(t *testing.T) {
 	}
 }
 
+// TestDiskManyMounts: a node of Kubernetes, where the list is cut and all that is
+// unread is said.
+func TestDiskManyMounts(t *testing.T) {
+	var table strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&table, "%d 1 0:%d / /pods/%03d rw - tmpfs tmpfs rw\n", 100+i, i, i)
+		if i < 20 {
+			fmt.Fprintf(&table, "%d 1 8:%d / /volumes/%03d rw - ext4 /dev/sd%d rw\n", 300+i, i, i, i)
+		}
+	}
+	root := t.TempDir()
+	tree{"self/mountinfo": table.String()}.write(t, root)
+	statfs := func(string) (unix.Statfs_t, error) { return unix.Statfs_t{}, unix.EIO }
+	got, o := checktest.Observe[Disk](t, Source{Proc: root, Etc: root, statfs: statfs}.Disk(), map[string]any{"deleted": "false"})
+	volumes := 0
+	for i, m := range got.Mounts {
+		if m.FSType == "ext4" {
+			volumes++
+		}
+		if !checktest.HasUnread(o, field(i, "used_percent")) || !checktest.HasUnread(o, field(i, "largest_deleted_process")) {
+			t.Errorf("mount %d is not unread", i)
+		}
+	}
+	if len(got.Mounts) != maxMounts || volumes != 20 || !checktest.HasUnread(o, "mounts") {
+		t.Errorf("%d mounts, %d volumes; want %d with all 20, and the list unread", len(got.Mounts), volumes, maxMounts)
+	}
+}
+
 func TestDiskWithoutInodeLimit(t *testing.T) {
 	root := t.TempDir()
 	tree{"self/mountinfo": "27 1 254:0 / / rw - btrfs /dev/vda rw\n"}.write(t, root)

@@ -98,7 +98,7 @@ func asNobody(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "gumshoe")
+	dir, err := os.MkdirTemp("", "gumshoe") //nolint:usetesting // t.TempDir is closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}

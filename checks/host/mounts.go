@@ -122,6 +122,22 @@ func choose(all []mount, paths []string) []mount {
 	return slices.CompactFunc(chosen, func(a, b mount) bool { return a.point == b.point })
 }
 
+// bounded drops what is more than maxMounts, the tmpfs first: a node of
+// Kubernetes has one for each secret. The rest stays sorted by path.
+func bounded(chosen []mount) []mount {
+	for _, droppable := range []func(mount) bool{
+		func(m mount) bool { return m.fsType == "tmpfs" },
+		func(mount) bool { return true },
+	} {
+		for i := len(chosen) - 1; i >= 0 && len(chosen) > maxMounts; i-- {
+			if droppable(chosen[i]) {
+				chosen = slices.Delete(chosen, i, i+1)
+			}
+		}
+	}
+	return chosen
+}
+
 // holding finds the mount in which a path is.
 func holding(all []mount, p string) (mount, bool) {
 	var best mount

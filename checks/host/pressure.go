@@ -129,7 +129,7 @@ func (p *Stall) fill(call *engine.Call, resource, text string) {
 	seen := make(map[string]bool)
 	for line := range strings.Lines(text) {
 		kind, rest, _ := strings.Cut(line, " ")
-		for _, pair := range strings.Fields(rest) {
+		for pair := range strings.FieldsSeq(rest) {
 			key, digits, _ := strings.Cut(pair, "=")
 			field := fields[kind+" "+key]
 			if value, err := strconv.ParseFloat(digits, 64); err == nil && field != nil {

@@ -164,7 +164,7 @@ func (s Source) lookProcesses(ctx context.Context, call *engine.Call, in Process
 	}
 	o.count(after)
 	o.limits(call, s)
-	o.tops(call, s, before, after, seconds, in.Top)
+	o.tops(call, s.memoryTotal(ctx), before, after, seconds, in.Top)
 	o.zombies(after, in.Top)
 	o.blocked(call, s, before, after, in.Top)
 	return o, ctx.Err()
@@ -205,13 +205,18 @@ func (o *Processes) limits(call *engine.Call, s Source) {
 	o.PIDsUsedPercent = percent(int64(o.Threads), most)
 }
 
+// memoryTotal gives the host's memory in bytes; 0 when it cannot be read.
+func (s Source) memoryTotal(ctx context.Context) int64 {
+	now, err := mem.VirtualMemoryWithContext(s.context(ctx))
+	if err != nil {
+		return 0
+	}
+	return int64(now.Total)
+}
+
 // tops fills in the greediest programs. A process that started in the window is
 // charged all its time; one whose id was another's before is such a process.
-func (o *Processes) tops(call *engine.Call, s Source, before, after table, seconds float64, top int) {
-	var memory int64
-	if now, err := mem.VirtualMemoryWithContext(s.context(context.Background())); err == nil {
-		memory = int64(now.Total)
-	}
+func (o *Processes) tops(call *engine.Call, memory int64, before, after table, seconds float64, top int) {
 	programs := []Process{}
 	for pid, p := range after.byPID {
 		if p.kernel {
@@ -232,10 +237,10 @@ func (o *Processes) tops(call *engine.Call, s Source, before, after table, secon
 	o.TopMemory = first(programs, top, func(p Process) float64 { return float64(p.RSSBytes) })
 	if memory == 0 {
 		for i := range o.TopCPU {
-			call.Unread(fmt.Sprintf("top_cpu[%d].memory_percent", i), "cannot read "+s.proc("meminfo"), "")
+			call.Unread(fmt.Sprintf("top_cpu[%d].memory_percent", i), "cannot read the host's memory", "")
 		}
 		for i := range o.TopMemory {
-			call.Unread(fmt.Sprintf("top_memory[%d].memory_percent", i), "cannot read "+s.proc("meminfo"), "")
+			call.Unread(fmt.Sprintf("top_memory[%d].memory_percent", i), "cannot read the host's memory", "")
 		}
 	}
 }
