@@ -126,7 +126,7 @@ type tally struct {
 	incidents, listed, unlisted, doubles, stories, healthy int
 
 	top1, top3, exact, both, falseConfirm, falseNamed, honest int
-	told                                                      int
+	told, chainNamed                                          int
 	healthyAs, falseLikely, falseAlarm, incidentAs            int
 	step, wall, brier                                         float64
 }
@@ -186,6 +186,7 @@ func (t *tally) add(i *incident, o outcome) {
 	}
 	if i.story != nil {
 		t.stories++
+		t.chainNamed += count(named == 2)
 		for _, story := range a.Stories {
 			if slices.Equal(story, i.story) {
 				t.told++
@@ -210,6 +211,7 @@ func (t *tally) merge(o *tally) {
 	t.falseNamed += o.falseNamed
 	t.honest += o.honest
 	t.told += o.told
+	t.chainNamed += o.chainNamed
 	t.healthyAs += o.healthyAs
 	t.falseLikely += o.falseLikely
 	t.falseAlarm += o.falseAlarm
