@@ -37,7 +37,7 @@ func (a *app) checkCommand() *cobra.Command {
 		},
 		ValidArgsFunction: a.completeCheckAndInputs,
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
 	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "the most `TIME` the check may take")
 	completeValues(cmd, "format", []string{"text", "json"})
 	return cmd

@@ -50,7 +50,7 @@ func (a *app) reportCommand() *cobra.Command {
 		},
 		ValidArgsFunction: a.completeRun,
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text, json, markdown, html or junit")
+	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text, json, markdown, html or junit")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write the report to `FILE`")
 	completeValues(cmd, "format", formatNames(render.ReportFormats()))
 	return cmd
@@ -122,7 +122,7 @@ func (a *app) listCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
 	completeValues(cmd, "format", []string{"text", "json"})
 	return cmd
 }
@@ -249,7 +249,7 @@ func (a *app) versionCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
 	completeValues(cmd, "format", []string{"text", "json"})
 	return cmd
 }

@@ -43,7 +43,7 @@ func (a *app) planCommand() *cobra.Command {
 		},
 		ValidArgsFunction: a.completeRunbookAndInputs,
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
 	cmd.Flags().StringVar(&on, "on", "", "the `TARGET` to diagnose; so far only this host")
 	completeValues(cmd, "format", []string{"text", "json"})
 	return cmd

@@ -26,7 +26,7 @@ what is wrong, how sure it is and why, or says honestly that it cannot tell.`,
 		Args:                  cobra.ArbitraryArgs,
 		RunE:                  a.noCommand,
 	}
-	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default ./gumshoe.yaml, else /etc/gumshoe/gumshoe.yaml)")
+	root.PersistentFlags().StringVar(&a.configFile, "config", "", "the configuration `FILE` (default ./gumshoe.yaml, else /etc/gumshoe/gumshoe.yaml)")
 	root.AddGroup(
 		&cobra.Group{ID: "diagnose", Title: "Diagnose"},
 		&cobra.Group{ID: "write", Title: "Write runbooks"},
@@ -129,10 +129,10 @@ Example
   {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
 
 Flags
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
 
 Everywhere
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+{{.InheritedFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
 
 gumshoe COMMAND --help says more about a command.{{end}}
 `

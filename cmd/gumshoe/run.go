@@ -36,7 +36,7 @@ func (a *app) runCommand() *cobra.Command {
 		ValidArgsFunction: a.completeRunbookAndInputs,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.format, "format", "text", "text, json, markdown, html or junit")
+	flags.StringVar(&f.format, "format", "text", "`FORMAT`: text, json, markdown, html or junit")
 	flags.StringVarP(&f.output, "output", "o", "", "write the result to `FILE`")
 	flags.BoolVar(&f.all, "all", false, "run every step, also after the verdict stands")
 	flags.DurationVar(&f.budget, "budget", 0, "the most `TIME` the run may take (default: the runbook's)")

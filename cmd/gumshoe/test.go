@@ -37,7 +37,7 @@ func (a *app) testCommand() *cobra.Command {
 		},
 		ValidArgsFunction: a.completeRunbook,
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text, json or junit")
+	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text, json or junit")
 	completeValues(cmd, "format", []string{"text", "json", "junit"})
 	return cmd
 }

@@ -151,7 +151,7 @@ func (p *page) hypotheses(rb *engine.Runbook) {
 		}
 		head := "  " + p.in(bold, Clean(h.ID)) + "  "
 		p.hang(head, width(Clean(h.ID))+4, Clean(h.Title.Text().Value))
-		for _, e := range h.Evidence {
+		for _, e := range byStrength(h.Evidence) {
 			word := e.Word.String()
 			if e.Must {
 				word += ", must"
@@ -169,6 +169,20 @@ func (p *page) hypotheses(rb *engine.Runbook) {
 			p.hang(p.in(dim, "    next          "), 18, Clean(h.Next.Text().Value))
 		}
 	}
+}
+
+// byStrength puts what counts most first: what must be true, then by the word.
+func byStrength(evidence []engine.Evidence) []engine.Evidence {
+	rank := func(e engine.Evidence) int {
+		n := slices.Index([]string{"proof", "strong", "medium", "weak", "excludes", "against"}, e.Word.String())
+		if e.Must {
+			n -= 10
+		}
+		return n
+	}
+	sorted := slices.Clone(evidence)
+	slices.SortStableFunc(sorted, func(a, b engine.Evidence) int { return cmp.Compare(rank(a), rank(b)) })
+	return sorted
 }
 
 // ChecksIndex writes the checks, one a line.
