@@ -141,3 +141,20 @@ func TestChainCases(t *testing.T) {
 }
 
 func equal(a, b []int) bool { return slices.Equal(a, b) }
+
+// TestImprobableStory: a chain confirms its members only when it holds 0.90.
+func TestImprobableStory(t *testing.T) {
+	findings := []evidence{
+		{0, []Citation{cite(0, Strong)}, kleene.True}, {1, []Citation{cite(0, Medium)}, kleene.True},
+		{2, []Citation{cite(2, Strong)}, kleene.True}, {3, []Citation{cite(2, Medium)}, kleene.True},
+	}
+	spec := runbook([]Hypothesis{{CausedBy: []int{1}}, {}, {}}, findings)
+	// Both of the rivals are wanted once: what would explain both is improbable.
+	spec.Findings = append(spec.Findings, Finding{Citations: []Citation{cite(0, Excludes), cite(2, Excludes)}})
+	findings = append(findings, evidence{step: -1, truth: kleene.True})
+	a := seen(t, spec, findings).Assess()
+	if a.Status == StatusConfirmed || len(a.Stories) != 0 {
+		t.Errorf("status = %s with p %.3f and %.3f, stories %v; want nothing confirmed", a.Status,
+			a.Hypotheses[0].Probability, a.Hypotheses[2].Probability, a.Stories)
+	}
+}

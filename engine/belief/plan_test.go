@@ -256,3 +256,55 @@ func TestCouldBring(t *testing.T) {
 		t.Errorf("outlooks of a step all of whose findings are known = %+v, want none", list)
 	}
 }
+
+// TestSweep: when all is settled, two seconds of short steps look for a second
+// cause, and no more.
+func TestSweep(t *testing.T) {
+	spec := Spec{Hypotheses: make([]Hypothesis, 12)}
+	for s := range 13 {
+		spec.Steps = append(spec.Steps, Step{Cost: 0.9})
+		spec.Findings = append(spec.Findings, Finding{Reads: []int{s}, Citations: []Citation{must(max(s-1, 0), Proof)}})
+	}
+	b := begin(t, spec)
+	b.ObserveSymptom(yes)
+	for s := range 2 {
+		b.Start(s)
+		b.Observe(s, yes)
+		b.Finish(s, 1, true)
+	}
+	for sweep := range 2 {
+		d := b.Choose(unlimited)
+		if len(d.Steps) != 1 || d.Steps[0].Why != BecauseSweep {
+			t.Fatalf("decision %d = %+v, want a sweep", sweep, d)
+		}
+		b.Start(d.Steps[0].Step)
+		if d := b.Choose(unlimited); d.Done {
+			t.Fatalf("decision = %+v while a short step is running, want to wait for it", d)
+		}
+		b.Observe(d.Steps[0].Step, no)
+		b.Finish(d.Steps[0].Step, 1, true)
+	}
+	if d := b.Choose(unlimited); !d.Done || d.Reason != DoneConfirmed {
+		t.Errorf("decision = %+v after 1.8 s, want done", d)
+	}
+}
+
+// TestLeak checks how often a finding is thought to be true anyway.
+func TestLeak(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		citations []Citation
+		want      float64
+	}{
+		{"strong: (1 − 0.501) / (31.62 − 0.501)", []Citation{cite(0, Strong)}, 0.016028},
+		{"strong and a must: (1 − 0.0316) / (31.62 − 0.0316)", []Citation{must(0, Strong)}, 0.030653},
+		{"strong, else none: 0.6 / 31.62", []Citation{{Word: Strong, ElseNone: true}}, 0.018974},
+		{"weak, else none: 0.6 / 3.16", []Citation{{Word: Weak, ElseNone: true}}, 0.189737},
+		{"a refuter", []Citation{cite(0, Against)}, 0.5},
+		{"two: the geometric mean", []Citation{cite(0, Strong), cite(1, Against)}, 0.089521},
+	} {
+		if got := leakOf(test.citations); math.Abs(got-test.want) > 1e-6 {
+			t.Errorf("%s: %.6f, want %.6f", test.name, got, test.want)
+		}
+	}
+}

@@ -343,6 +343,12 @@ func TestHealthyWithoutSymptom(t *testing.T) {
 	if got := b.Assess().Status; got != StatusHealthy {
 		t.Errorf("status = %s, want healthy", got)
 	}
+	spec.AlertFiring = true
+	b = seen(t, spec, findings)
+	b.ObserveSymptom(un)
+	if got := b.Assess().Status; got != StatusNotReproduced {
+		t.Errorf("status = %s although the alert fires, want not_reproduced", got)
+	}
 }
 
 // TestDismissed: a step that does not apply does not stand in the way of healthy,
