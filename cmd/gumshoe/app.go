@@ -14,7 +14,6 @@ import (
 	"gumshoe/checks/probe"
 	"gumshoe/engine"
 	"gumshoe/engine/load"
-	"gumshoe/engine/source"
 	"gumshoe/integrations/config"
 	"gumshoe/integrations/store"
 	"gumshoe/runbooks"
@@ -228,8 +227,8 @@ func (a *app) ownTouches(book *engine.Runbook, steps []engine.PlannedStep) ([]en
 	for _, s := range steps {
 		for _, t := range s.Touches {
 			network = network || t.Kind == engine.TouchNetwork
-			if t.Kind == engine.TouchCommand && !strings.Contains(t.What, "/") {
-				own = append(own, lookedFor(t.What)...)
+			if t.Kind == engine.TouchCommand && len(t.Argv) > 0 && !strings.Contains(t.Argv[0], "/") {
+				own = append(own, lookedFor(t.Argv[0])...)
 			}
 		}
 	}
@@ -260,18 +259,12 @@ func lookedFor(program string) []engine.Touch {
 	return touches
 }
 
-// located is a runbook's file system and folder, where its cases are.
-func located(book *engine.Runbook) (fsys fs.FS, dir, display string) {
+// beside gives the folder of a runbook's file, where its cases are, and how paths
+// in it begin in messages.
+func beside(book *engine.Runbook) (folder fs.FS, display string) {
 	if strings.HasPrefix(book.File, "stock:") {
-		return runbooks.FS, ".", "stock:"
+		return runbooks.FS, "stock:"
 	}
-	dir = filepath.Dir(book.File)
-	return os.DirFS(dir), ".", dir + string(filepath.Separator)
-}
-
-// manyFaults prints faults as results: one a line, where editors find them.
-func printFaults(w io.Writer, faults source.Faults, clean func(string) string) {
-	for _, f := range faults.Sorted() {
-		fmt.Fprintln(w, clean(f.Error()))
-	}
+	dir := filepath.Dir(book.File)
+	return os.DirFS(dir), dir + string(filepath.Separator)
 }

@@ -195,11 +195,16 @@ func literal(label string) bool { return label != "" && !strings.Contains(label,
 
 var (
 	goTemplate = regexp.MustCompile(`{{[^}]*}}`)
-	// What is left of a phrase around something that is filled in: "on …", "(…)".
-	leftOver = regexp.MustCompile(`(?i)\s*(?:\b(?:on|of|at|for|from|in|to|by|is|instance)\s+)?[(\["':]*…[)\]"']*`)
+	// What is left of a phrase around something that is filled in: "(instance …)",
+	// "on …", "for host …".
+	leftOvers = []*regexp.Regexp{
+		regexp.MustCompile(`\s*[(\[][^()\[\]]*…[^()\[\]]*[)\]]`),
+		regexp.MustCompile(`(?i)\s*\b(?:on|of|at|for|from|in|to|by|is)\s+(?:(?:instance|host|node)\s+)?["':]*…["']*`),
+		regexp.MustCompile(`["':]*…["']*`),
+	}
 	// A gap that is part of a word or a number: "…s", "…%".
 	glued = regexp.MustCompile(`[\pL\pN%]…|…[\pL\pN%]`)
-	camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+	camel = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 )
 
 // plainSummary makes a title of an annotation: without what Prometheus fills in
@@ -210,14 +215,16 @@ func plainSummary(text string) string {
 	if glued.MatchString(text) {
 		return ""
 	}
-	text = strings.Join(strings.Fields(leftOver.ReplaceAllString(text, "")), " ")
-	return strings.Trim(text, " .,:;-–")
+	for _, gap := range leftOvers {
+		text = gap.ReplaceAllString(text, "")
+	}
+	return strings.Trim(strings.Join(strings.Fields(text), " "), " .,:;-–")
 }
 
 // words writes an alert's name as a title: HighRequestLatency as High request
 // latency.
 func words(name string) string {
-	parts := strings.Fields(strings.NewReplacer("_", " ", "-", " ").Replace(camel.ReplaceAllString(name, "$1 $2")))
+	parts := strings.Fields(strings.NewReplacer("_", " ", "-", " ").Replace(camel.ReplaceAllString(name, "$1$3 $2$4")))
 	for i, part := range parts {
 		if i > 0 && part != strings.ToUpper(part) {
 			parts[i] = strings.ToLower(part)

@@ -40,9 +40,9 @@ func terminalSize(w io.Writer) (columns, rows int) {
 }
 
 // print writes a result to stdout. A reader that has gone away is no error.
-func (a *app) print(render func(io.Writer) error) error {
+func (a *app) print(write func(io.Writer) error) error {
 	var buf bytes.Buffer
-	if err := render(&buf); err != nil {
+	if err := write(&buf); err != nil {
 		return failWith(exitInternal, err)
 	}
 	if _, err := a.stdout.Write(buf.Bytes()); err != nil && !errors.Is(err, syscall.EPIPE) {
@@ -52,12 +52,12 @@ func (a *app) print(render func(io.Writer) error) error {
 }
 
 // printTo is print to a file, which is replaced as a whole; "" or "-" is stdout.
-func (a *app) printTo(path string, render func(io.Writer) error) error {
+func (a *app) printTo(path string, write func(io.Writer) error) error {
 	if path == "" || path == "-" {
-		return a.print(render)
+		return a.print(write)
 	}
 	var buf bytes.Buffer
-	if err := render(&buf); err != nil {
+	if err := write(&buf); err != nil {
 		return failWith(exitInternal, err)
 	}
 	if err := writeWhole(path, buf.Bytes()); err != nil {

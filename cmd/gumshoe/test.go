@@ -122,7 +122,7 @@ func (a *app) testRunbook(ctx context.Context, ref testRef) (render.TestedRunboo
 	if err != nil {
 		return render.TestedRunbook{}, err
 	}
-	fsys, _, display := located(book)
+	fsys, display := beside(book)
 	folder := replay.Folder(book.Name)
 	entries, err := fs.ReadDir(fsys, folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
