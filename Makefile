@@ -37,7 +37,7 @@ lint: ## go vet and golangci-lint (the first time builds it: a minute or two)
 format: ## gofmt, and imports in order
 	$(LINT) fmt
 
-generate: ## write again what is made from the code: the pages of the checks, the schema
+generate: ## write the pages of the checks again from their code
 	$(GO) generate ./...
 
 bench: ## all benchmarks

@@ -51,7 +51,7 @@ var rules = []rule{
 	},
 	{
 		packages: "engine/replay",
-		may:      []string{"engine", "engine/kleene", "engine/source", "engine/expression", "engine/load"},
+		may:      []string{"engine", "engine/kleene", "engine/source", "engine/expression"},
 		tests:    []string{"engine/...", "runbooks"},
 		because:  "recorded cases need only the domain",
 	},
