@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"gumshoe/engine"
+	"gumshoe/engine/expression"
+	"gumshoe/engine/kleene"
 	"gumshoe/engine/source"
 )
 
@@ -30,8 +32,12 @@ type builder struct {
 	hypotheses map[string]int
 	poisoned   poison
 	scopes     scopes
-	trials     int // conditions that were tried out
-	hasAlert   bool
+	tried      map[*expression.Condition]kleene.Truth // those that read nothing
+
+	conditionsAt map[compiledAt]*expression.Condition
+	namesAt      map[compiledAt]*expression.Names
+	templatesAt  map[compiledAt]*expression.Template
+	hasAlert     bool
 }
 
 // document is one file of a runbook.
@@ -54,6 +60,10 @@ const (
 // fault.
 func (b *builder) build(at Place) *engine.Runbook {
 	b.poisoned = newPoison(b.isKnown)
+	b.tried = make(map[*expression.Condition]kleene.Truth)
+	b.conditionsAt = make(map[compiledAt]*expression.Condition)
+	b.namesAt = make(map[compiledAt]*expression.Names)
+	b.templatesAt = make(map[compiledAt]*expression.Template)
 	b.book = &engine.Runbook{
 		Name: at.Name, File: at.File,
 		Patience: engine.DefaultPatience, Budget: engine.DefaultBudget,

@@ -87,9 +87,16 @@ func TestHostileFiles(t *testing.T) {
 		{"long list", write("long.yaml", head+"symptom:\n"+strings.Repeat("  - cpu.cores > 1\n", 100_000)), "long.yaml"},
 		{"many steps", write("steps.yaml", "runbook: steps\ntitle: t\nsteps:\n"+strings.Repeat("  a: {check: x}\n", 40_000)), "steps.yaml"},
 		{"many names", write("names.yaml", manyNames(400)), "names.yaml"},
-		{"too many names", write("names2.yaml", strings.ReplaceAll(manyNames(4000), "x: names", "x: names2")), "names2.yaml"},
+		{"too many names", write("names2.yaml", strings.ReplaceAll(manyNames(4000), "book: names", "book: names2")), "names2.yaml"},
 		{"many causes", write("causes.yaml", "runbook: causes\ntitle: t\nsteps: { cpu: { check: host.cpu } }\nhypotheses: { a: { title: a, strong: cpu.cores > 1, caused_by: ["+strings.Repeat("bcdef,", 50_000)+"] } }"), "causes.yaml"},
 		{"many uses", write("uses.yaml", "runbook: uses\nuse: ["+strings.Repeat("nowhere,", 50_000)+"]\n"), "uses.yaml"},
+		{"repeated expressions", write("repeat.yaml", repeated(200, "'"+strings.Repeat("cpu.cores + ", 330)+"1 > 0'")), "repeat.yaml"},
+		{"repeated faults", write("repeat.yaml", repeated(200, "'"+strings.Repeat("cpu.corse + ", 330)+"1 > 0'")), "repeat.yaml"},
+		{"long expressions", write("longs.yaml", strings.ReplaceAll(longExpressions(200), "book: repeat", "book: longs")), "longs.yaml"},
+		{"long texts", write("texts.yaml", "runbook: texts\ntitle: t\nsteps: { cpu: { check: host.cpu } }\nhypotheses:\n"+
+			strings.Repeat("  h: { title: '"+strings.Repeat("${cpu.corse}", 1300)+"', strong: cpu.cores > 1 }\n", 50)), "texts.yaml"},
+		{"running away", write("away.yaml", strings.ReplaceAll(strings.ReplaceAll(longExpressions(150), strings.Repeat("cpu.cores + ", 330),
+			"all(1..1000, all(1..1000, all(1..1000, # > 0))) and all(1..1000, # > 0) and "), "book: repeat", "book: away")), "away.yaml"},
 		{"many keys", write("keys.yaml", manyKeys(40_000)), "keys.yaml"},
 		{"long expression", write("x.yaml", head+"symptom: "+strings.Repeat("(", 20_000)+"cpu.cores"), "x.yaml"},
 		{"long pattern", write("pattern.yaml", "runbook: pattern\ninputs: { a: { type: string, pattern: '"+strings.Repeat("((a{1,1000}){1,1000})", 3)+"' } }"), "pattern.yaml"},
@@ -123,6 +130,30 @@ func manyNames(n int) string {
 	b.WriteString("hypotheses:\n")
 	for i := range n {
 		fmt.Fprintf(&b, "  h%d: { title: t, strong: step_numbr_%d.cores > 1 }\n", i, i)
+	}
+	return b.String()
+}
+
+// repeated repeats one expression as often as aliases can.
+func repeated(n int, expression string) string {
+	var b strings.Builder
+	b.WriteString("runbook: repeat\ntitle: t\nsteps: { cpu: { check: host.cpu } }\nhypotheses:\n")
+	for i := range n {
+		list := "*e"
+		if i == 0 {
+			list = "&e [" + expression + "]"
+		}
+		fmt.Fprintf(&b, "  h%d: { title: t, strong: %s, weak: *e, medium: *e, proof: *e, against: *e, excludes: *e }\n", i, list)
+	}
+	return b.String()
+}
+
+// longExpressions is as much of different expressions as a file can hold.
+func longExpressions(n int) string {
+	var b strings.Builder
+	b.WriteString("runbook: repeat\ntitle: t\nsteps: { cpu: { check: host.cpu } }\nhypotheses:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  h%d: { title: t, against: '%s%d > 0' }\n", i, strings.Repeat("cpu.cores + ", 330), i)
 	}
 	return b.String()
 }

@@ -53,3 +53,20 @@ func chainOf(cycle []int, name func(int) string) string {
 	}
 	return strings.Join(append(names, names[0]), " → ")
 }
+
+// refuseStepCycles tells of steps that wait for each other.
+func (b *builder) refuseStepCycles() {
+	needs := make([][]int, len(b.book.Steps))
+	for i, s := range b.book.Steps {
+		needs[i] = s.Needs
+	}
+	for _, cycle := range cycles(needs) {
+		first := b.book.Steps[cycle[0]]
+		names := chainOf(cycle, func(i int) string { return b.book.Steps[i].Name })
+		if len(cycle) == 1 {
+			b.faults.Addf(first.At, "step %s reads its own observation, which is not there before it has run", first.Name)
+			continue
+		}
+		b.faults.Addf(first.At, "steps wait for each other: %s; take one of them out of the other's when:, with:, on: or each:", names)
+	}
+}

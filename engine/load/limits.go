@@ -10,7 +10,8 @@ const (
 	maxValues     = 200 // of one enum
 	maxSteps      = 500
 	maxHypotheses = 200
-	maxItems      = 100 // in one list: evidence under a word, causes, symptoms, triggers
+	maxTemplate   = 16 << 10 // bytes
+	maxItems      = 100      // in one list: evidence under a word, causes, symptoms, triggers
 )
 
 // within tells whether a list or mapping is within its limit.

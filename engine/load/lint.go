@@ -124,7 +124,11 @@ var (
 func (b *builder) warnConstant(c *expression.Condition) {
 	text := c.Text()
 	if len(c.Roots()) == 0 {
-		b.faults.Warnf(text.Position, "%s reads nothing, so it is %s in every run", clip(strings.TrimSpace(text.Value)), c.Eval(expression.NewEnvironment()).Truth)
+		outcome := "the same"
+		if truth, known := b.tried[c]; known {
+			outcome = truth.String()
+		}
+		b.faults.Warnf(text.Position, "%s reads nothing, so it is %s in every run", clip(strings.TrimSpace(text.Value)), outcome)
 		return
 	}
 	if strings.ContainsAny(text.Value, "(|?!") || strings.Contains(text.Value, " or ") || strings.Contains(text.Value, "not ") {

@@ -45,8 +45,32 @@ func (b *builder) makeScopes() {
 	b.scopes = scopes{run: run, item: item, trigger: trigger, scheduled: expression.NewScope()}
 }
 
+// compiledAt says which text was compiled, and how. What an alias repeats is
+// compiled once, so that a file costs no more than its length.
+type compiledAt struct {
+	at        source.Position
+	scope     *expression.Scope
+	forSecret bool
+}
+
+// once gives what was compiled before; the faults of it have been told.
+func once[T any](done map[compiledAt]T, key compiledAt, compile func() T) T {
+	result, known := done[key]
+	if !known {
+		result = compile()
+		done[key] = result
+	}
+	return result
+}
+
 // condition compiles a condition; it is nil when that is not possible.
 func (b *builder) condition(node source.Node, what string, scope *expression.Scope) *expression.Condition {
+	return once(b.conditionsAt, compiledAt{node.Position(), scope, false}, func() *expression.Condition {
+		return b.compileCondition(node, what, scope)
+	})
+}
+
+func (b *builder) compileCondition(node source.Node, what string, scope *expression.Scope) *expression.Condition {
 	text, ok := b.expressionText(node, what)
 	if !ok || !b.readable(text, text.Value, scope) {
 		return nil
@@ -78,11 +102,11 @@ const maxTrials = 20
 // ends tries out a condition that reads nothing: when it cannot be worked out
 // now, it never can.
 func (b *builder) ends(c *expression.Condition) bool {
-	if len(c.Roots()) > 0 || b.trials >= maxTrials {
+	if len(c.Roots()) > 0 || len(b.tried) >= maxTrials {
 		return true
 	}
-	b.trials++
 	result := c.Eval(expression.NewEnvironment())
+	b.tried[c] = result.Truth
 	if result.Truth == kleene.Unknown {
 		b.faults.Addf(c.Text().Position, "it never comes to an end: %s", result.Reason)
 		return false
@@ -92,6 +116,12 @@ func (b *builder) ends(c *expression.Condition) bool {
 
 // names compiles the expression of names:.
 func (b *builder) names(node source.Node, what string) *expression.Names {
+	return once(b.namesAt, compiledAt{node.Position(), b.scopes.run, false}, func() *expression.Names {
+		return b.compileNames(node, what)
+	})
+}
+
+func (b *builder) compileNames(node source.Node, what string) *expression.Names {
 	text, ok := b.expressionText(node, what)
 	if !ok || !b.readable(text, text.Value, b.scopes.run) {
 		return nil
@@ -123,6 +153,16 @@ func (b *builder) expressionText(node source.Node, what string) (source.Text, bo
 // template compiles a text with ${…} in it. A secret is let through when it is
 // the whole of a value that is for a secret.
 func (b *builder) template(text source.Text, scope *expression.Scope, forSecret bool) *expression.Template {
+	return once(b.templatesAt, compiledAt{text.Position, scope, forSecret}, func() *expression.Template {
+		return b.compileTemplate(text, scope, forSecret)
+	})
+}
+
+func (b *builder) compileTemplate(text source.Text, scope *expression.Scope, forSecret bool) *expression.Template {
+	if len(text.Value) > maxTemplate {
+		b.faults.Addf(text.Position, "a text in which ${…} is filled in has at most %d bytes, not %d", maxTemplate, len(text.Value))
+		return nil
+	}
 	code := templateCode(text.Value)
 	if !(forSecret && wholeInput.MatchString(text.Value)) && !b.noSecrets(text, code) || !b.inputsKnown(text, code, scope) || b.poisoned.spoils(code) {
 		return nil
