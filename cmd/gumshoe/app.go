@@ -223,21 +223,14 @@ func (a *app) ownTouches(book *engine.Runbook, steps []engine.PlannedStep) ([]en
 			read(path)
 		}
 	}
-	network := false
 	for _, s := range steps {
 		for _, t := range s.Touches {
-			network = network || t.Kind == engine.TouchNetwork
 			if t.Kind == engine.TouchCommand && len(t.Argv) > 0 && !strings.Contains(t.Argv[0], "/") {
 				own = append(own, lookedFor(t.Argv[0])...)
 			}
 		}
 	}
 	read("/etc/localtime")
-	if network {
-		for _, path := range []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/mdns.allow"} {
-			read(path)
-		}
-	}
 	runs, err := a.runs()
 	if err != nil {
 		return own, nil // the run will say that it is not recorded

@@ -66,7 +66,7 @@ func (p *page) planned(s engine.PlannedStep, first bool) {
 func (p *page) touches(indent string, touches []engine.Touch) {
 	verbs := 0
 	for _, t := range touches {
-		verbs = max(verbs, width(Clean(t.How)))
+		verbs = max(verbs, min(width(Clean(t.How)), 16))
 	}
 	for _, t := range touches {
 		what := Clean(t.What)
