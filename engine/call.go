@@ -62,7 +62,12 @@ func (c *Call) Incident() Incident { return c.incident }
 func (c *Call) Unread(path, reason, fix string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sealed || len(c.unread) >= maxUnread {
+	switch {
+	case c.sealed || len(c.unread) > maxUnread:
+		return
+	case len(c.unread) == maxUnread:
+		// What is not listed would pass for observed: nothing may.
+		c.unread = append(c.unread, Unread{Reason: fmt.Sprintf("more than %d fields could not be read", maxUnread)})
 		return
 	}
 	u := Unread{Path: path, Reason: c.masker.Text(reason), Fix: c.masker.Text(fix)}

@@ -93,6 +93,7 @@ func touchesOnlyThePlan(t *testing.T, dir, runbook string) {
 
 var (
 	systemCall = regexp.MustCompile(`^(\d+)\s+(\w+)\((.*)$`)
+	descriptor = regexp.MustCompile(`^(?:AT_FDCWD|\d+)<([^>]*)>`)
 	quoted     = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
 	inet       = regexp.MustCompile(`sin6?_port=htons\((\d+)\).*?(?:inet_addr\(|inet_pton\(AF_INET6, )"([^"]+)"`)
 	writing    = regexp.MustCompile(`O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND`)
@@ -110,7 +111,7 @@ func outside(trace, dir, program string, plan *engine.RunPlan) []string {
 	var violations []string
 	children := make(map[string]bool) // process ids of planned commands
 	for line := range strings.Lines(trace) {
-		call := systemCall.FindStringSubmatch(line)
+		call := systemCall.FindStringSubmatch(strings.TrimSpace(line))
 		if call == nil || children[call[1]] {
 			continue
 		}
@@ -138,15 +139,21 @@ func outside(trace, dir, program string, plan *engine.RunPlan) []string {
 				continue
 			}
 			file := p[1]
-			if !filepath.IsAbs(file) {
+			if folder := descriptor.FindStringSubmatch(arguments); folder != nil && !filepath.IsAbs(file) {
+				file = filepath.Join(folder[1], file)
+			} else if !filepath.IsAbs(file) {
 				file = filepath.Join(dir, file)
 			}
 			changes := writing.MatchString(arguments) || strings.HasPrefix(name, "mkdir") || strings.HasPrefix(name, "unlink") ||
 				strings.HasPrefix(name, "rename") || strings.HasPrefix(name, "chmod") || strings.HasPrefix(name, "link")
-			if strings.HasPrefix(file, "/proc/") || strings.HasPrefix(file, "/sys/") {
+			if inside(file, "/proc") || inside(file, "/sys") {
 				if changes {
 					violations = append(violations, "writes: "+strings.TrimSpace(line))
 				}
+				continue
+			}
+			looksFor := strings.Contains(name, "stat") || strings.Contains(name, "access")
+			if looksFor && named(touches, engine.TouchCommand, file, false) {
 				continue
 			}
 			if !named(touches, engine.TouchFile, file, changes) {
@@ -157,13 +164,19 @@ func outside(trace, dir, program string, plan *engine.RunPlan) []string {
 	return violations
 }
 
+func inside(file, folder string) bool { return file == folder || strings.HasPrefix(file, folder+"/") }
+
 // named tells whether the plan names something, or a folder that it is in.
 func named(touches []engine.Touch, kind engine.TouchKind, what string, changes bool) bool {
 	for _, touch := range touches {
 		if touch.Kind != kind || (changes && !strings.Contains(touch.How, "write")) {
 			continue
 		}
-		if touch.What == what || strings.HasPrefix(touch.What+" ", what+" ") {
+		if touch.What == what || (kind == engine.TouchNetwork && touch.What == what+" tcp") {
+			return true
+		}
+		// A command that is planned by its name is looked for along PATH.
+		if kind == engine.TouchCommand && touch.What == filepath.Base(what) {
 			return true
 		}
 		folder := strings.TrimSuffix(touch.What, "/")
@@ -178,7 +191,7 @@ func named(touches []engine.Touch, kind engine.TouchKind, what string, changes b
 // resolves to more than one address.
 func loopbackByName(touches []engine.Touch, port string) bool {
 	for _, touch := range touches {
-		if touch.Kind == engine.TouchNetwork && strings.HasSuffix(touch.What, "localhost:"+port) {
+		if touch.Kind == engine.TouchNetwork && strings.HasPrefix(touch.What, "localhost:"+port+" ") {
 			return true
 		}
 	}
