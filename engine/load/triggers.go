@@ -123,7 +123,7 @@ func (b *builder) readTriggerInput(in *engine.Input, node source.Node, scope *ex
 		if template == nil {
 			return engine.Value{}, false
 		}
-		if _, literal := template.Literal(); !literal && !isScalarType(template.Type()) {
+		if _, literal := template.Literal(); !literal && !isScalarType(template.Type()) && template.Type() != hostPortType {
 			b.faults.Addf(node.Position(), "%s: ${…} gives %s here, where a string, a number, true or false is wanted",
 				in.Name, describeType(template.Type()))
 			return engine.Value{}, false

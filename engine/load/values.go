@@ -178,7 +178,7 @@ func (b *builder) readElement(node source.Node, what string, scope *expression.S
 	if literal, ok := t.Literal(); ok {
 		return engine.Value{Literal: literal}, true
 	}
-	if !isScalarType(t.Type()) {
+	if !isScalarType(t.Type()) && t.Type() != hostPortType {
 		b.faults.Addf(node.Position(), "%s: ${…} gives %s here, where a string, a number, true or false is wanted", what, describeType(t.Type()))
 		return engine.Value{}, false
 	}
