@@ -231,11 +231,11 @@ func (a *app) ownTouches(book *engine.Runbook, steps []engine.PlannedStep) ([]en
 		}
 	}
 	read("/etc/localtime")
-	runs, err := a.runs()
-	if err != nil {
-		return own, nil // the run will say that it is not recorded
+	// Without a folder for them the run says that it is not recorded.
+	if runs, err := a.runs(); err == nil {
+		own = append(own, engine.Touch{Kind: engine.TouchFile, What: runs.Directory(), How: "write its record"})
 	}
-	return append(own, engine.Touch{Kind: engine.TouchFile, What: runs.Directory(), How: "write its record"}), nil
+	return own, nil
 }
 
 // lookedFor lists the places in PATH at which a program is looked for.

@@ -39,7 +39,7 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
 	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "the most `TIME` the check may take")
-	completeValues(cmd, "format", []string{"text", "json"})
+	completeFormats(cmd, "text", "json")
 	return cmd
 }
 
@@ -68,7 +68,7 @@ func (a *app) check(ctx context.Context, format render.Format, timeout time.Dura
 		a.status = exitInterrupted
 	case observation.Refused:
 		return failWith(exitRefused, fmt.Errorf("%s", withFix(observation.Reason, observation.Fix)))
-	case observation.Output == nil || !good(definition, observation.Output):
+	case observation.Output == nil || !good(observation.Output):
 		a.status = exitFound
 	}
 	if observation.Output == nil && format == render.FormatJSON {
@@ -138,7 +138,7 @@ func checkInput(d *engine.Definition, args []string) (in any, secrets []engine.S
 
 // good tells whether a check's target is well: its outcome, when it declares
 // one, is the first of the values that the field lists, and its exit code is 0.
-func good(d *engine.Definition, out any) bool {
+func good(out any) bool {
 	v := reflect.ValueOf(out)
 	for i := range v.NumField() {
 		tag := v.Type().Field(i).Tag

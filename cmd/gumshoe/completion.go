@@ -36,10 +36,10 @@ func (a *app) completionCommand() *cobra.Command {
 	}
 }
 
-// completeValues completes the values of a flag. Registering can only fail for a
-// flag that is not there or registered twice, which a test of ours would show.
-func completeValues(cmd *cobra.Command, flag string, values []string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+// completeFormats completes the values of --format. Registering can only fail for a
+// flag that is not there or registered twice, which any run of the program shows.
+func completeFormats(cmd *cobra.Command, values ...string) {
+	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err)
 	}
 }

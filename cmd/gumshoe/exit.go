@@ -60,15 +60,13 @@ func failWith(status int, err error) error { return &statusError{status, err} }
 // want them; the last line says what came of them.
 func explainError(err error) (status int, lines []string) {
 	status = exitUsage
-	var failed *statusError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*statusError](err); ok {
 		status = failed.Status
 		if failed.Err == nil {
 			return status, nil
 		}
 	}
-	var faulty *faultyError
-	if errors.As(err, &faulty) {
+	if faulty, ok := errors.AsType[*faultyError](err); ok {
 		for _, f := range faulty.faults {
 			prefix := ""
 			if f.Position.String() == "" {

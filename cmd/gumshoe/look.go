@@ -52,7 +52,7 @@ func (a *app) reportCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text, json, markdown, html or junit")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write the report to `FILE`")
-	completeValues(cmd, "format", formatNames(render.ReportFormats()))
+	completeFormats(cmd, formatNames(render.ReportFormats())...)
 	return cmd
 }
 
@@ -123,7 +123,7 @@ func (a *app) listCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
-	completeValues(cmd, "format", []string{"text", "json"})
+	completeFormats(cmd, "text", "json")
 	return cmd
 }
 
@@ -250,6 +250,6 @@ func (a *app) versionCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
-	completeValues(cmd, "format", []string{"text", "json"})
+	completeFormats(cmd, "text", "json")
 	return cmd
 }

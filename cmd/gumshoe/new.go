@@ -197,11 +197,9 @@ var (
 	goTemplate = regexp.MustCompile(`{{[^}]*}}`)
 	// What is left of a phrase around something that is filled in: "(instance …)",
 	// "on …", "for host …".
-	leftOvers = []*regexp.Regexp{
-		regexp.MustCompile(`\s*[(\[][^()\[\]]*…[^()\[\]]*[)\]]`),
-		regexp.MustCompile(`(?i)\s*\b(?:on|of|at|for|from|in|to|by|is)\s+(?:(?:instance|host|node)\s+)?["':]*…["']*`),
-		regexp.MustCompile(`["':]*…["']*`),
-	}
+	inBrackets = regexp.MustCompile(`\s*[(\[][^()\[\]]*…[^()\[\]]*[)\]]`)
+	withWord   = regexp.MustCompile(`(?i)\s*\b(?:on|of|at|for|from|in|to|by|is)\s+(?:(?:instance|host|node)\s+)?["':]*…["']*`)
+	alone      = regexp.MustCompile(`["':]*…["']*`)
 	// A gap that is part of a word or a number: "…s", "…%".
 	glued = regexp.MustCompile(`[\pL\pN%]…|…[\pL\pN%]`)
 	camel = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
@@ -215,7 +213,7 @@ func plainSummary(text string) string {
 	if glued.MatchString(text) {
 		return ""
 	}
-	for _, gap := range leftOvers {
+	for _, gap := range []*regexp.Regexp{inBrackets, withWord, alone} {
 		text = gap.ReplaceAllString(text, "")
 	}
 	return strings.Trim(strings.Join(strings.Fields(text), " "), " .,:;-–")

@@ -112,6 +112,6 @@ func writeWhole(path string, data []byte) (err error) {
 }
 
 // warn tells of something that does not keep the program from its result.
-func (a *app) warn(format string, args ...any) {
+func (a *app) warnf(format string, args ...any) {
 	fmt.Fprintf(a.stderr, "gumshoe: warning: %s\n", render.Clean(fmt.Sprintf(format, args...)))
 }

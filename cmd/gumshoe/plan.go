@@ -45,6 +45,6 @@ func (a *app) planCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
 	cmd.Flags().StringVar(&on, "on", "", "the `TARGET` to diagnose; so far only this host")
-	completeValues(cmd, "format", []string{"text", "json"})
+	completeFormats(cmd, "text", "json")
 	return cmd
 }

@@ -64,12 +64,10 @@ func (a *app) noCommand(cmd *cobra.Command, args []string) error {
 
 // flagError says what is wrong with a flag, and which was meant.
 func flagError(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		return unknownFlag(cmd, unknown.GetSpecifiedName())
 	}
-	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		f := invalid.GetFlag()
 		return fmt.Errorf("--%s: want %s, not %q", f.Name, flagWant(f), invalid.GetValue())
 	}

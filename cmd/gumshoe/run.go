@@ -45,7 +45,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags.IntVar(&f.parallel, "parallel", engine.DefaultParallel, "how many steps run at a time (`N`)")
 	flags.StringVar(&f.on, "on", "", "the `TARGET` to diagnose; so far only this host")
 	flags.StringVar(&f.at, "at", "", "when the trouble began: `TIME` as 2026-01-31T15:04:05Z, 15:04 or -10m")
-	completeValues(cmd, "format", formatNames(render.ReportFormats()))
+	completeFormats(cmd, formatNames(render.ReportFormats())...)
 	return cmd
 }
 
@@ -118,7 +118,7 @@ func (a *app) keep(r *engine.Report) bool {
 		err = runs.Put(r)
 	}
 	if err != nil {
-		a.warn("the run is not recorded: %v; `state:` in gumshoe.yaml or XDG_STATE_HOME says where to", err)
+		a.warnf("the run is not recorded: %v; `state:` in gumshoe.yaml or XDG_STATE_HOME says where to", err)
 	}
 	return err == nil
 }

@@ -38,7 +38,7 @@ func (a *app) testCommand() *cobra.Command {
 		ValidArgsFunction: a.completeRunbook,
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text, json or junit")
-	completeValues(cmd, "format", []string{"text", "json", "junit"})
+	completeFormats(cmd, "text", "json", "junit")
 	return cmd
 }
 
@@ -240,7 +240,7 @@ func openInputs(p *prepared) map[string]string {
 
 // writeNew writes a file that is not there yet.
 func writeNew(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // a runbook or a case is there to be shared
 	if errors.Is(err, fs.ErrExist) {
 		return failWith(exitUsage, fmt.Errorf("%s exists already; remove it first, or choose another name", path))
 	}

@@ -91,7 +91,7 @@ func (p *page) paragraphs(indent, text string) {
 	if strings.TrimSpace(text) == "" {
 		return
 	}
-	for _, paragraph := range strings.Split(strings.TrimSpace(text), "\n\n") {
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		p.hang(indent, len(indent), Clean(strings.Join(strings.Fields(paragraph), " ")))
 	}
 }

@@ -128,7 +128,7 @@ func wrap(text string, columns int) []string {
 	columns = max(columns, 8)
 	var lines []string
 	line, n := "", 0
-	for _, word := range strings.Split(text, " ") {
+	for word := range strings.SplitSeq(text, " ") {
 		w := width(word)
 		if line != "" && n+1+w <= columns {
 			line, n = line+" "+word, n+1+w

@@ -9,7 +9,6 @@ package render
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"gumshoe/engine"
@@ -28,11 +27,10 @@ const (
 	FormatJUnit    Format = "junit"
 )
 
-// ReportFormats are the formats that Report knows.
-var reportFormats = []Format{FormatText, FormatJSON, FormatMarkdown, FormatHTML, FormatJUnit}
-
 // ReportFormats lists the formats in which Report can write.
-func ReportFormats() []Format { return slices.Clone(reportFormats) }
+func ReportFormats() []Format {
+	return []Format{FormatText, FormatJSON, FormatMarkdown, FormatHTML, FormatJUnit}
+}
 
 // ParseFormat checks the name of a format against those that a command knows,
 // and names the nearest when it is none of them.

@@ -114,18 +114,15 @@ func markdownSteps(b *bytes.Buffer, r *engine.Report) {
 	b.WriteString("\n</details>\n")
 }
 
-// markdownSyntax is what Markdown, its HTML and GitHub's mentions would act on.
-var markdownSyntax = func() *strings.Replacer {
+// escapeMarkdown makes a text stand for itself: no emphasis, links, HTML or
+// mentions.
+func escapeMarkdown(text string) string {
 	pairs := []string{"&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "&#64;", "\\", "\\\\"}
 	for _, c := range "`*_{}[]()#+!|~" {
 		pairs = append(pairs, string(c), `\`+string(c))
 	}
-	return strings.NewReplacer(append(pairs, "://", "&#58;//", "www.", "www&#46;")...)
-}()
-
-// escapeMarkdown makes a text stand for itself: no emphasis, links, HTML or
-// mentions.
-func escapeMarkdown(text string) string { return markdownSyntax.Replace(Clean(text)) }
+	return strings.NewReplacer(append(pairs, "://", "&#58;//", "www.", "www&#46;")...).Replace(Clean(text))
+}
 
 // codeSpan puts a text in backticks, more than it holds itself.
 func codeSpan(text string) string {

@@ -41,7 +41,8 @@ type runningStep struct {
 // to cost nothing.
 const redraw = 100 * time.Millisecond
 
-var spinner = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
+// spinner are the pictures of a step that runs, one after another.
+const spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 // NewProgress makes a progress on out. Live means that out is a terminal that
 // can be redrawn; size then tells its size, 0 where that is not known. End has to be called.
@@ -109,14 +110,15 @@ func (p *Progress) End(keep bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	columns, _ := p.bounds()
-	frame := p.wipe()
+	var b strings.Builder
+	b.WriteString(p.wipe())
 	if keep {
 		for _, line := range p.ended {
-			frame += p.fitted(line, columns) + "\n"
+			b.WriteString(p.fitted(line, columns) + "\n")
 		}
 	}
 	p.drawn = 0
-	io.WriteString(p.out, frame)
+	p.show(b.String())
 }
 
 func (p *Progress) animate() {
@@ -171,8 +173,11 @@ func (p *Progress) draw() {
 	}
 	b.WriteString("\x1b[J")
 	p.drawn = len(lines)
-	io.WriteString(p.out, b.String())
+	p.show(b.String())
 }
+
+// show writes to the terminal. That nobody watches is no reason to end a run.
+func (p *Progress) show(frame string) { _, _ = io.WriteString(p.out, frame) }
 
 // lines are at most `most` lines: the running steps, and above them as many of
 // the ended ones as there is room for.
@@ -180,7 +185,8 @@ func (p *Progress) lines(most int) []string {
 	var running []string
 	for _, s := range p.running {
 		spent := time.Since(s.started).Seconds()
-		sign := p.options.in(cyan, spinner[p.frame%len(spinner)])
+		pictures := []rune(spinner)
+		sign := p.options.in(cyan, string(pictures[p.frame%len(pictures)]))
 		running = append(running, fmt.Sprintf("%s %s  %s  of about %s", sign, pad(Clean(s.name), 10), padLeft(elapsed(spent), 6), cost(s.cost.Seconds())))
 	}
 	if len(running) > most-1 {

@@ -205,7 +205,7 @@ func (p *page) found(r *engine.Report, found []engine.HypothesisReport) {
 			break
 		}
 		if !single {
-			p.hypothesisHead(r, h)
+			p.hypothesisHead(h)
 		}
 		p.evidence(h, h.Verdict != engine.VerdictConfirmed)
 		if h.Next != "" {
@@ -215,7 +215,7 @@ func (p *page) found(r *engine.Report, found []engine.HypothesisReport) {
 }
 
 // hypothesisHead names a cause that is one of several.
-func (p *page) hypothesisHead(r *engine.Report, h engine.HypothesisReport) {
+func (p *page) hypothesisHead(h engine.HypothesisReport) {
 	said := strings.ReplaceAll(string(h.Verdict), "_", " ")
 	if h.Verdict == engine.VerdictConfirmed {
 		said = "" // the line above says so

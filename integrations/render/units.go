@@ -191,12 +191,13 @@ func Value(path string, value any) string {
 		return Time(v)
 	case time.Duration:
 		return Seconds(v.Seconds())
-	case fmt.Stringer:
-		return Clean(v.String())
 	case json.Number:
 		if n, err := v.Float64(); err == nil {
 			return Quantity(path, n)
 		}
+		return Clean(v.String())
+	case fmt.Stringer:
+		return Clean(v.String())
 	}
 	v := reflect.ValueOf(value)
 	switch {
