@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gumshoe/engine/source"
 )
 
 // InputError says what is wrong with one input of a check or of a runbook.
@@ -75,7 +77,7 @@ func (f *Field) convert(value any) (reflect.Value, error) {
 	case KindString:
 		text, ok := value.(string)
 		if !ok {
-			return out, f.want("text", value)
+			return out, f.want("a string", value)
 		}
 		out.SetString(text)
 		err = f.wellFormed(text)
@@ -113,7 +115,7 @@ func (f *Field) convert(value any) (reflect.Value, error) {
 		out.SetFloat(n)
 	case KindDuration:
 		text, ok := value.(string)
-		d, perr := time.ParseDuration(text)
+		d, perr := source.ParseDuration(text)
 		if !ok || perr != nil {
 			return out, f.want(`a duration such as "1.5s" or "15m"`, value)
 		}
@@ -151,7 +153,7 @@ func (f *Field) convertList(out reflect.Value, value any) error {
 	for i := range list {
 		text, ok := scalarText(v.Index(i).Interface())
 		if !ok {
-			return f.want("a list of texts", v.Index(i).Interface())
+			return f.want("a list of strings", v.Index(i).Interface())
 		}
 		list[i] = text
 	}
@@ -176,7 +178,7 @@ func (f *Field) convertMap(out reflect.Value, value any) error {
 	for _, key := range v.MapKeys() {
 		text, ok := scalarText(v.MapIndex(key).Interface())
 		if !ok {
-			return f.want("a mapping to texts", v.MapIndex(key).Interface())
+			return f.want("a mapping to strings", v.MapIndex(key).Interface())
 		}
 		m[key.String()] = text
 	}
@@ -193,7 +195,7 @@ func (f *Field) within(v reflect.Value) error {
 		}
 	case KindDuration:
 		return f.bounded(time.Duration(v.Int()).Seconds(), func(bound float64) string {
-			return time.Duration(bound * float64(time.Second)).String()
+			return source.FormatDuration(time.Duration(bound * float64(time.Second)))
 		})
 	case KindInteger, KindNumber:
 		n, _ := number(v.Interface())

@@ -68,7 +68,7 @@ func (in *Input) Parse(literal any) (any, error) {
 	}
 	switch {
 	case in.Pattern != nil && !in.Pattern.MatchString(text):
-		return nil, fmt.Errorf("%q does not match the pattern %s", text, in.Pattern)
+		return nil, fmt.Errorf("%q does not match the pattern %s", text, in.pattern())
 	case size < in.Min:
 		return nil, fmt.Errorf("%s is below the least, %s", text, in.showBound(in.Min))
 	case size > in.Max:
@@ -103,7 +103,7 @@ func (in *Input) parse(text string) (value any, size float64, err error) {
 		}
 		return b, none, nil
 	case InputDuration:
-		d, err := time.ParseDuration(text)
+		d, err := source.ParseDuration(text)
 		if err != nil {
 			return refuse()
 		}
@@ -130,9 +130,14 @@ func (in *Input) parse(text string) (value any, size float64, err error) {
 	return text, none, nil
 }
 
+// pattern is the pattern as it was written: the loader makes it match the whole.
+func (in *Input) pattern() string {
+	return strings.TrimSuffix(strings.TrimPrefix(in.Pattern.String(), "^(?:"), ")$")
+}
+
 func (in *Input) showBound(bound float64) string {
 	if in.Type == InputDuration {
-		return time.Duration(bound * float64(time.Second)).String()
+		return source.FormatDuration(time.Duration(bound * float64(time.Second)))
 	}
 	return strconv.FormatFloat(bound, 'g', -1, 64)
 }
@@ -154,7 +159,7 @@ func (t InputType) want() string {
 		return "a " + string(t)
 	case InputString, InputEnum:
 	}
-	return "text"
+	return "a string"
 }
 
 // String is host:port, with an IPv6 address in brackets.
@@ -210,13 +215,21 @@ func (in *Inputs) Resolve(given map[string]string) (*InputValues, []*InputError)
 			values.Secrets = append(values.Secrets, secret)
 			values.Shown[input.Name] = string(ref) + " (secret)"
 		} else {
-			values.Shown[input.Name] = fmt.Sprint(value)
+			values.Shown[input.Name] = shown(value)
 		}
 		all.Field(i).Set(reflect.ValueOf(value))
 	}
 	values.Struct = all.Interface()
 	slices.SortStableFunc(faults, func(a, b *InputError) int { return strings.Compare(a.Key, b.Key) })
 	return values, faults
+}
+
+// shown is a value of an input as a person would write it.
+func shown(value any) string {
+	if d, ok := value.(time.Duration); ok {
+		return source.FormatDuration(d)
+	}
+	return fmt.Sprint(value)
 }
 
 func (t InputType) example() string {

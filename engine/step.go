@@ -158,7 +158,7 @@ func (s *Step) items(env *expression.Environment) (items []string, unknown strin
 	for i := range v.Len() {
 		text, ok := scalarText(v.Index(i).Interface())
 		if !ok {
-			return nil, fmt.Sprintf("each: want texts, not %s", describeValue(v.Index(i).Interface()))
+			return nil, fmt.Sprintf("each: want strings, not %s", describeValue(v.Index(i).Interface()))
 		}
 		items = append(items, text)
 	}

@@ -58,7 +58,15 @@ func share(n, of int) float64 {
 	return 100 * float64(n) / float64(of)
 }
 
-// table prints one line for each policy.
+// percent is a share as the tables print it; a dash when there was nothing.
+func percent(n, of, decimals int) string {
+	if of == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.*f", decimals, share(n, of))
+}
+
+// printed is a table with one line for each policy.
 func printed(title string, list []policy, tallies []tally) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d incidents, %d healthy\n", title, tallies[0].incidents, tallies[0].healthy)
@@ -66,11 +74,17 @@ func printed(title string, list []policy, tallies []tally) string {
 	fmt.Fprintf(&b, "|%s\n", strings.Repeat("---|", 16))
 	for p, t := range tallies {
 		runs := t.incidents + t.healthy
-		fmt.Fprintf(&b, "| %-16s | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.2f | %.1f | %.1f | %.3f |\n",
-			list[p].name, share(t.top1, t.listed), share(t.top3, t.listed), share(t.exact, t.listed), share(t.both, t.doubles),
-			share(t.falseConfirm, t.incidents), share(t.falseNamed, t.incidents), share(t.honest, t.unlisted), share(t.told, t.stories), share(t.chainNamed, t.stories),
-			share(t.healthyAs, t.healthy), share(t.falseAlarm+t.falseLikely, t.healthy), share(t.incidentAs, t.incidents),
-			t.step/float64(runs), t.wall/float64(runs), t.brier/float64(max(t.incidents, 1)))
+		fmt.Fprintf(&b, "| %-16s |", list[p].name)
+		for _, cell := range []string{
+			percent(t.top1, t.listed, 1), percent(t.top3, t.listed, 1), percent(t.exact, t.listed, 1),
+			percent(t.both, t.doubles, 1), percent(t.falseConfirm, t.incidents, 1), percent(t.falseNamed, t.incidents, 1),
+			percent(t.honest, t.unlisted, 1), percent(t.told, t.stories, 1), percent(t.chainNamed, t.stories, 1),
+			percent(t.healthyAs, t.healthy, 1), percent(t.falseAlarm+t.falseLikely, t.healthy, 1),
+			percent(t.incidentAs, t.incidents, 2),
+		} {
+			fmt.Fprintf(&b, " %s |", cell)
+		}
+		fmt.Fprintf(&b, " %.1f | %.1f | %.3f |\n", t.step/float64(runs), t.wall/float64(runs), t.brier/float64(max(t.incidents, 1)))
 	}
 	return b.String()
 }
@@ -87,9 +101,9 @@ func sizes() (runbooks, each int, slack float64) {
 
 // TestEvaluation prints how the engine does in the synthetic world, beside other
 // ways to go through the same runbooks, and fails when a target of DESIGN §4 is
-// missed. The seed is not one that the rules were tuned on.
+// missed. The rules were tuned on seeds 2 and 5 to 7.
 func TestEvaluation(t *testing.T) {
-	const seed, all, ours, four = 5, 0, 2, 3
+	const seed, all, ours, four = 23, 0, 2, 3
 	runbooks, each, slack := sizes()
 	together := make([]tally, len(policies))
 	run := func(kind worldKind, times int) []tally {

@@ -92,7 +92,7 @@ func TestLoadDesignExample(t *testing.T) {
 	if len(inputFaults) > 0 {
 		t.Fatal(inputFaults)
 	}
-	if got := values.Shown["since"]; got != "15m0s" {
+	if got := values.Shown["since"]; got != "15m" {
 		t.Errorf("since: got %q", got)
 	}
 }

@@ -198,14 +198,7 @@ func encodeDuration(d time.Duration, path string) (*yaml.Node, error) {
 	if d < 0 {
 		return nil, fmt.Errorf("%swrite YAML: the duration %v is negative", at(path), d)
 	}
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return encodeString(text, path)
+	return encodeString(FormatDuration(d), path)
 }
 
 // encodeString writes text plain where it reads back as the same string, as a
