@@ -90,7 +90,7 @@ var variable = []struct {
 	{regexp.MustCompile(`\bin (< )?\d+(\.\d+)? (µs|ms|s)(, \d+ of \d+)`), "in TIME$4"},
 	{regexp.MustCompile(`   +in TIME`), "   in TIME"},
 	{regexp.MustCompile(`(?m)^ +\d+\.\d\d s `), " AT "},
-	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)?`), "WHEN"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| UTC)?`), "WHEN"},
 	{regexp.MustCompile(`("(?:\w+_seconds|at_seconds|age_seconds)": )[0-9.e+-]+`), "${1}0"},
 	{regexp.MustCompile(`time="[0-9.]+"`), `time="0"`},
 	{regexp.MustCompile(`(connect(?:ed|_seconds)\D*)[0-9.]+ (µs|ms|s)`), "${1}TIME"},

@@ -58,19 +58,19 @@ func HTML(w io.Writer, r *engine.Report) error {
 // htmlReport is a report in the order in which the page tells it.
 type htmlReport struct {
 	*engine.Report
-	Headline, Took string
-	Tone           string
-	Found, Open    []engine.HypothesisReport
-	Ruled          []engine.HypothesisReport
-	Who            string
-	MoreOpen       int
-	HasInputs      bool
+	Headline, Took, Began string
+	Tone                  string
+	Found, Open           []engine.HypothesisReport
+	Ruled                 []engine.HypothesisReport
+	Who                   string
+	MoreOpen              int
+	HasInputs             bool
 }
 
 func newHTMLReport(r *engine.Report) htmlReport {
 	const most = 3
 	h := htmlReport{
-		Report: r, Headline: headline(r), Took: took(r), Found: told(r), Ruled: with(r, engine.VerdictRuledOut),
+		Report: r, Headline: headline(r), Took: took(r), Began: onset(r), Found: told(r), Ruled: with(r, engine.VerdictRuledOut),
 		Who: joinNonEmpty(", then ", r.Owner, r.Escalation), Tone: "maybe", HasInputs: len(r.Inputs) > 0,
 	}
 	switch r.Status {

@@ -16,6 +16,9 @@ func Markdown(w io.Writer, r *engine.Report) error {
 	fmt.Fprintf(&b, "## %s: %s\n\n", verdictWord(r.Status), escapeMarkdown(headline(r)))
 	fmt.Fprintf(&b, "**%s** · %s · on %s · %s · %s\n", escapeMarkdown(r.Runbook), escapeMarkdown(r.Title),
 		escapeMarkdown(r.Target), Time(r.Started), took(r))
+	if began := onset(r); began != "" {
+		fmt.Fprintf(&b, "\nOnset %s\n", began)
+	}
 	for _, s := range r.Symptom {
 		fmt.Fprintf(&b, "\nSymptom %s: %s\n", codeSpan(s.Expression),
 			escapeMarkdown(joinNonEmpty(": ", s.Result.String(), strings.TrimPrefix(shown(s.Shown, s.Reason, s.Result, s.Values), "unknown: "))))

@@ -220,3 +220,40 @@ func TestClean(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a host says, no format lets it act.
+func FuzzReport(f *testing.F) {
+	f.Add(evil)
+	f.Add("{{.}} ${x} `a` \\| <b> &lt; \u2066 \U000e0001")
+	f.Fuzz(func(t *testing.T, text string) {
+		r := hostile()
+		r.Title, r.Headline, r.Runbook, r.Steps[0].Summary, r.Hypotheses[0].Next = text, text, text, text, text
+		r.Hypotheses[0].Evidence[0].Shown = text
+		for _, format := range render.ReportFormats() {
+			var out bytes.Buffer
+			if err := render.Report(&out, format, r, render.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			harmless(t, out.String())
+			switch format {
+			case render.FormatJSON:
+				if !json.Valid(out.Bytes()) {
+					t.Error("not JSON")
+				}
+			case render.FormatJUnit:
+				var suites struct{}
+				if err := xml.Unmarshal(out.Bytes(), &suites); err != nil {
+					t.Error(err)
+				}
+			case render.FormatHTML:
+				if strings.Contains(out.String(), "<script") {
+					t.Error("a tag got through")
+				}
+			case render.FormatText, render.FormatMarkdown:
+			}
+		}
+		if cleaned := render.Clean(text); render.Clean(cleaned) != cleaned {
+			t.Errorf("%q is not clean", cleaned)
+		}
+	})
+}

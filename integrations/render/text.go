@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"gumshoe/engine"
 	"gumshoe/engine/kleene"
@@ -22,6 +23,9 @@ func Text(w io.Writer, r *engine.Report, o Options) error {
 	}
 	p.reportHead(r)
 	p.reportSymptom(r)
+	if began := onset(r); began != "" {
+		p.hang(p.in(dim, "  onset    "), 11, began)
+	}
 	p.reportSteps(r)
 	p.blank()
 	p.verdict(r)
@@ -57,6 +61,15 @@ func onTarget(target string) string {
 		return ""
 	}
 	return "on " + Clean(target)
+}
+
+// onset says when the trouble began, when that is not just now.
+func onset(r *engine.Report) string {
+	age := r.Started.Sub(r.Onset)
+	if r.Onset.IsZero() || age < time.Minute {
+		return ""
+	}
+	return fmt.Sprintf("%s, %s before this look", r.Onset.UTC().Format("2006-01-02 15:04 UTC"), Seconds(age.Round(time.Minute).Seconds()))
 }
 
 // reportSymptom writes what came of the symptom. Of several conditions, any of
@@ -152,12 +165,12 @@ func (p *page) reportSteps(r *engine.Report) {
 
 func (p *page) step(s engine.StepReport, names, times int) {
 	sign, st := mark(s.Status)
-	time := ""
+	took := ""
 	if ran(s) {
-		time = elapsed(s.ElapsedSeconds)
+		took = elapsed(s.ElapsedSeconds)
 	}
 	id := fit(Clean(s.ID), names)
-	label := fmt.Sprintf("  %s %s  %s  ", p.in(st, sign), pad(id, names), padLeft(time, times))
+	label := fmt.Sprintf("  %s %s  %s  ", p.in(st, sign), pad(id, names), padLeft(took, times))
 	labelWidth := 4 + names + 2 + times + 2
 	note := stepNote(s)
 	if n := mendable(s.Unread); n > 0 {
