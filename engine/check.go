@@ -145,6 +145,10 @@ func (c Check[In, Out]) Definition() (*Definition, error) {
 // RiskOf is the risk of a run with these inputs, a value that Decode made.
 func (d *Definition) RiskOf(in any) Risk { return d.riskOf(in) }
 
+// Allow says how policy would have to be changed for a run with these inputs to
+// be less than a Change; "" means that it cannot be.
+func (d *Definition) Allow(in any) string { return d.allow(in) }
+
 // Plan lists what a run with these inputs would touch outside /proc and /sys.
 func (d *Definition) Plan(in any) []Touch { return d.plan(in) }
 

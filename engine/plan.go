@@ -62,7 +62,7 @@ func (book *Runbook) planStep(s *Step, env *expression.Environment, here string)
 		risk := s.riskOf(in)
 		p.Risk = risk.String()
 		if risk >= Change {
-			p.Refused = s.Check.allow(in)
+			p.Refused = s.Check.Allow(in)
 		}
 		p.Touches = append(p.Touches, s.Check.Plan(in)...)
 	}

@@ -113,7 +113,7 @@ func (run *run) requests(step *Step) (requests []Request, status StepStatus, rea
 			return nil, Skipped, reason, ""
 		}
 		if !run.runner.Recorded && step.riskOf(in) >= Change {
-			return nil, Skipped, unapproved, step.Check.allow(in)
+			return nil, Skipped, unapproved, step.Check.Allow(in)
 		}
 		requests = append(requests, Request{
 			Step: step.Name, Check: step.Check, Input: in, Item: item,

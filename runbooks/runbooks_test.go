@@ -93,6 +93,33 @@ func casesOf(t *testing.T, book *engine.Runbook) []*replay.Case {
 	return cases
 }
 
+// The schema that editors use accepts every stock runbook.
+func TestStockRunbooksFitTheSchema(t *testing.T) {
+	l := loader(t)
+	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(load.Schema(l.Registry)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("runbook.json", parsed); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("runbook.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, place := range l.List() {
+		var faults source.Faults
+		node, ok := source.ReadFS(runbooks.FS, place.Name+".yaml", place.File, &faults)
+		if !ok {
+			t.Fatal(faults.Err())
+		}
+		if err := schema.Validate(node.Value()); err != nil {
+			t.Errorf("%s: %v", place.File, err)
+		}
+	}
+}
+
 // validate holds a report's JSON against the schema that docs/ promises.
 func validate(t *testing.T, schema *jsonschema.Schema, r *engine.Report) {
 	t.Helper()

@@ -93,6 +93,7 @@ func New(allowed []Allowed) engine.Check[Input, Output] {
 		Cost:      200 * time.Millisecond,
 		Risk:      engine.Change,
 		RiskOf:    func(in Input) engine.Risk { return policy.risk(in.Argv) },
+		Allow:     func(in Input) string { return entryFor(in.Argv) },
 		Plan:      plan,
 		Run:       policy.run,
 		Summarize: summarize,
@@ -128,11 +129,16 @@ func plan(in Input) []engine.Touch {
 	}
 }
 
+// entryFor says how policy would let a command run.
+func entryFor(argv []string) string {
+	return fmt.Sprintf("add {argv: %s, risk: read} to commands: in gumshoe.yaml, if it only reads", written(argv))
+}
+
 func (p policy) run(ctx context.Context, call *engine.Call, in Input) (Output, error) {
 	if _, ok := p.find(in.Argv); !ok {
 		return Output{}, engine.Refused(
 			fmt.Sprintf("the command %s is not allowed", written(in.Argv)),
-			fmt.Sprintf("add {argv: %s, risk: read} to commands: in gumshoe.yaml, if it only reads", written(in.Argv)))
+			entryFor(in.Argv))
 	}
 	program, err := locate(in.Argv[0])
 	if err != nil {
