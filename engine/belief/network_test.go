@@ -200,7 +200,10 @@ func (d *diagnosis) author(r *rand.Rand) *Model {
 			p := d.shows[h][s]
 			rest := (d.base[s]*total - d.weight[h]*p) / max(total-d.weight[h], 1e-9)
 			rest = min(max(rest, 0.001), 0.999)
-			if citation, cited := worded(h, p/rest*off(r), (1-p)/(1-rest)*off(r)); cited {
+			absent := (1 - p) / (1 - rest) * off(r)
+			if citation, cited := worded(h, p/rest*off(r), absent); cited {
+				// Much of what networks show is there in a minority of cases.
+				citation.ElseNone = 10*math.Log10(absent) > absentPoints/2
 				finding.Citations = append(finding.Citations, citation)
 			} else if p/rest < 0.18 {
 				finding.Citations = append(finding.Citations, Citation{Hypothesis: h, Word: Against})
