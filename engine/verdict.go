@@ -164,12 +164,24 @@ func (run *run) addMissing(r *Report) {
 			m.Reason = "not run"
 		case Failed, Skipped:
 		}
-		m.Could = run.could(i, s)
+		if s.Status != Partial || run.undecided(i) {
+			m.Could = run.could(i, s)
+		}
 		if s.Status == NotNeeded && m.Could == "" {
 			continue // it could have changed nothing: that is why it was not run
 		}
 		r.Missing = append(r.Missing, m)
 	}
+}
+
+// undecided tells whether a finding that reads the step is unknown.
+func (run *run) undecided(step int) bool {
+	for f, finding := range run.evidence.findings {
+		if run.results[f].Truth == kleene.Unknown && slices.Contains(finding.reads, step) {
+			return true
+		}
+	}
+	return false
 }
 
 func unreadReason(unread []Unread) (reason, fix string) {

@@ -52,7 +52,7 @@ func locate(name string) (string, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return "", engine.Blind(fmt.Sprintf("may not run %s", name), "run gumshoe as a user that may", err)
 	case err != nil || !filepath.IsAbs(program):
-		return "", engine.Blind(fmt.Sprintf("no program %s in %s", name, searchPath()), "install it, or correct PATH", err)
+		return "", engine.Blind(fmt.Sprintf("there is no program %s", name), "install it, or correct PATH", nil)
 	}
 	return program, nil
 }

@@ -12,74 +12,28 @@ import (
 	"gumshoe/engine"
 )
 
-// AllowList says which targets probes may connect to. An empty or nil list
-// allows every target but the guarded ones: link-local addresses and the
-// metadata services of clouds, which hand out credentials to whoever asks. A
-// guarded address is allowed only by an entry that is an address or a CIDR:
-// a name does not suffice, since whoever owns the name chooses the address.
+// AllowList says which targets probes may connect to. A nil list allows every
+// target but the guarded ones: link-local addresses and the metadata services
+// of clouds, which hand out credentials to whoever asks. A guarded address is
+// allowed only by an entry that is an address or a network: a name does not
+// suffice, since whoever owns the name chooses the address.
 //
 // An AllowList is immutable.
 type AllowList struct {
-	entries []allowEntry
+	entries []engine.Destination
 }
 
-// allowEntry is one line of the list: a network, a name, or the end of a name.
-type allowEntry struct {
-	network netip.Prefix
-	name    string // lower case; "" when the entry is a network
-	suffix  bool
-	port    int // 0 is every port
+// NewAllowList makes a list of what may be connected to. One without entries
+// allows nothing.
+func NewAllowList(entries []engine.Destination) *AllowList {
+	return &AllowList{entries: slices.Clone(entries)}
 }
-
-// NewAllowList makes a list of entries, each a host name (db.example.com), the
-// end of host names (*.example.com), an address or a CIDR, with a port behind a
-// colon or without. IPv6 with a port goes in brackets: [fd00::/8]:5432.
-func NewAllowList(entries ...string) (*AllowList, error) {
-	list := &AllowList{}
-	for _, text := range entries {
-		entry, err := parseAllow(text)
-		if err != nil {
-			return nil, fmt.Errorf("allow %q: %w", text, err)
-		}
-		list.entries = append(list.entries, entry)
-	}
-	return list, nil
-}
-
-func parseAllow(text string) (allowEntry, error) {
-	host, entry := text, allowEntry{}
-	if h, digits, err := net.SplitHostPort(text); err == nil {
-		port, err := strconv.Atoi(digits)
-		if err != nil || port < 1 || port > 65535 {
-			return entry, fmt.Errorf("the port is a number from 1 to 65535")
-		}
-		host, entry.port = h, port
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if network, err := netip.ParsePrefix(host); err == nil {
-		entry.network = network.Masked()
-		return entry, nil
-	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		addr = addr.Unmap()
-		entry.network = netip.PrefixFrom(addr, addr.BitLen())
-		return entry, nil
-	}
-	name, suffix := strings.CutPrefix(host, "*.")
-	entry.name, entry.suffix = canonical(name), suffix
-	if name == "" || strings.ContainsAny(name, "*/ ") || engine.CheckHost(name) != nil {
-		return entry, fmt.Errorf("want a host name, *.suffix, an address or a CIDR, each with or without :port")
-	}
-	return entry, nil
-}
-
-func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
 // PermitName refuses a host that no entry could allow whatever its address is,
 // so that its name is not even looked up. The error is an engine.RefusedError.
 func (a *AllowList) PermitName(host string, port int) error {
-	if a.empty() || a.named(host, port) || net.ParseIP(host) != nil ||
-		slices.ContainsFunc(a.entries, func(e allowEntry) bool { return e.name == "" && e.fits(port) }) {
+	if a == nil || a.named(host, port) || net.ParseIP(host) != nil ||
+		slices.ContainsFunc(a.entries, func(d engine.Destination) bool { return d.Network.IsValid() && d.HasPort(port) }) {
 		return nil
 	}
 	return a.refuse(net.JoinHostPort(host, strconv.Itoa(port)), "is not in the list of allowed targets")
@@ -93,15 +47,13 @@ func (a *AllowList) Permit(host string, port int, addr netip.Addr) error {
 	if addr.String() != host {
 		target += " (" + addr.String() + ")"
 	}
-	listed := !a.empty() && slices.ContainsFunc(a.entries, func(e allowEntry) bool {
-		return e.name == "" && e.fits(port) && e.network.Contains(addr)
-	})
+	listed := a != nil && slices.ContainsFunc(a.entries, func(d engine.Destination) bool { return d.HasAddress(addr, port) })
 	switch {
 	case listed:
 		return nil
 	case guarded(addr):
 		return a.refuse(target, "is a link-local address or a cloud's metadata service")
-	case a.empty() || a.named(host, port):
+	case a == nil || a.named(host, port):
 		return nil
 	}
 	return a.refuse(target, "is not in the list of allowed targets")
@@ -120,23 +72,16 @@ func (a *AllowList) Control(host string) func(network, address string, _ syscall
 	}
 }
 
-func (a *AllowList) empty() bool { return a == nil || len(a.entries) == 0 }
-
 func (a *AllowList) named(host string, port int) bool {
-	host = canonical(host)
-	return a != nil && slices.ContainsFunc(a.entries, func(e allowEntry) bool {
-		return e.name != "" && e.fits(port) && (host == e.name && !e.suffix || e.suffix && strings.HasSuffix(host, "."+e.name))
-	})
+	return a != nil && slices.ContainsFunc(a.entries, func(d engine.Destination) bool { return d.HasName(host, port) })
 }
-
-func (e allowEntry) fits(port int) bool { return e.port == 0 || e.port == port }
 
 func (a *AllowList) refuse(target, why string) error {
 	entry, _, _ := strings.Cut(target, " ")
 	if _, address, found := strings.Cut(target, "("); found && strings.Contains(why, "metadata") {
 		entry = strings.TrimSuffix(address, ")")
 	}
-	return engine.Refused(target+" "+why, fmt.Sprintf("add %q to allow: in gumshoe.yaml", entry))
+	return engine.Refused(target+" "+why, fmt.Sprintf("add %q to allow: targets: in gumshoe.yaml", entry))
 }
 
 // guarded tells whether an address is link-local or a metadata service outside

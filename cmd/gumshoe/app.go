@@ -67,15 +67,7 @@ func (a *app) registry() (*engine.Registry, error) {
 		deps.AllowedCommands = append(deps.AllowedCommands, command.Allowed{Argv: allowed.Argv, Risk: allowed.Risk})
 	}
 	if c.Allow.Set {
-		// To probe an empty list means "everything"; to the configuration,
-		// "nothing". No host has a name in .invalid (RFC 2606).
-		targets := []string{"nothing.invalid"}
-		for _, t := range c.Allow.Targets {
-			targets = append(targets, t.Text)
-		}
-		if deps.Probes, err = probe.NewAllowList(targets...); err != nil {
-			return nil, fmt.Errorf("%s: %w", c.File, err)
-		}
+		deps.Probes = probe.NewAllowList(c.Allow.Targets)
 	}
 	registry, err := checks.Builtin(deps)
 	if err != nil {

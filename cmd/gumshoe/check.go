@@ -57,7 +57,7 @@ func (a *app) check(ctx context.Context, format render.Format, timeout time.Dura
 		return err
 	}
 	if definition.RiskOf(in) >= engine.Change {
-		return failWith(exitRefused, fmt.Errorf("%s with these inputs could change the system, and nobody has approved that; if it only reads, say `risk: read` in gumshoe.yaml", name))
+		return failWith(exitRefused, fmt.Errorf("%s", withFix(name+" with these inputs could change the system, and nobody has approved that", definition.Allow(in))))
 	}
 	observation := engine.Local(hostName())(ctx, engine.Request{
 		Step: name, Check: definition, Input: in, Timeout: timeout,

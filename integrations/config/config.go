@@ -54,7 +54,7 @@ type Secret struct {
 // Allow is what probes may reach.
 type Allow struct {
 	// Targets lists them; an empty list that is Set allows none.
-	Targets []Target
+	Targets []engine.Destination
 	// Set tells whether there is a list at all; without one, every target that a
 	// runbook names is allowed.
 	Set bool

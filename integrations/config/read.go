@@ -152,9 +152,9 @@ func (r *reader) readAllow(node source.Node) {
 	}
 	r.config.Allow.Set = true
 	for _, text := range texts {
-		target, fault := parseTarget(text)
-		if fault != "" {
-			r.faults.Addf(text.Position, "target %q: %s", text.Value, fault)
+		target, err := engine.ParseDestination(text.Value)
+		if err != nil {
+			r.faults.Addf(text.Position, "target %q: %s", text.Value, err)
 			continue
 		}
 		r.config.Allow.Targets = append(r.config.Allow.Targets, target)
