@@ -210,7 +210,7 @@ func TestCommandCannotStart(t *testing.T) {
 		refused bool
 		reason  string
 	}{
-		{"no-such-program-here", false, "there is no program no-such-program-here in"},
+		{"no-such-program-here", false, "there is no program no-such-program-here"},
 		{plain, false, "may not run " + plain},
 		{noProgram, false, "cannot start " + noProgram},
 		{"./df", true, "relative path"},
