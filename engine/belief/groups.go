@@ -143,13 +143,18 @@ func (m *Model) classify(findings []int) classes {
 		profile[h] = p
 	}
 	var c classes
-	number := map[[maxChain]int]uint16{{}: 0}
+	// Of members in a chain and of those in a pair not the same is said: the last
+	// place of the key tells them apart.
+	number := map[[maxChain + 1]int]uint16{{}: 0}
 	for s, members := range m.members {
-		var key [maxChain]int
+		var key [maxChain + 1]int
 		for i, h := range members {
 			key[i] = profile[h]
 		}
-		slices.Sort(key[:])
+		slices.Sort(key[:maxChain])
+		if m.paired(s) && key[maxChain-2] != 0 {
+			key[maxChain] = 1
+		}
 		n, ok := number[key]
 		if !ok {
 			n = uint16(len(number))
@@ -164,22 +169,60 @@ func (m *Model) classify(findings []int) classes {
 	return c
 }
 
+// paired tells whether a state is two hypotheses that no link joins.
+func (m *Model) paired(state int) bool { return state >= m.pairs && state < m.healthy }
+
 // enters is the points with which a finding enters for a state: one member is
-// enough to explain it, and each member pays for what it lacks.
-func (m *Model) enters(f int, t kleene.Truth, members []int) float64 {
+// enough to explain it, and each member pays for what it lacks. Side is the
+// place among the members of a pair of the one that explains it; what a single
+// or a chain explains is all on one side.
+func (m *Model) enters(f int, t kleene.Truth, state int) (points float64, side int) {
 	if t == kleene.Unknown {
-		return 0
+		return 0, 0
 	}
 	most, sum := 0.0, 0.0
 	row := m.points[t][f*len(m.spec.Hypotheses):]
-	for _, h := range members {
-		if w := row[h]; w > 0 {
-			most = max(most, w)
-		} else {
+	for i, h := range m.members[state] {
+		switch w := row[h]; {
+		case w > most:
+			most = w
+			if m.paired(state) {
+				side = i
+			}
+		case w < 0:
 			sum += w
 		}
 	}
-	return most + sum
+	return most + sum, side
+}
+
+// sides adds up what the findings of one group say about a state. In a pair,
+// what one member explains does not damp what the other explains: that one disk
+// is full and that another has no inodes is two pieces of news, though one step
+// brings both.
+type sides [3][]float64 // against, and for each member of a pair
+
+func (t *sides) reset() {
+	for i := range t {
+		t[i] = t[i][:0]
+	}
+}
+
+func (t *sides) add(points float64, side int) {
+	switch {
+	case points > 0:
+		t[1+side] = append(t[1+side], points)
+	case points < 0:
+		t[0] = append(t[0], points)
+	}
+}
+
+func (t *sides) sum() float64 {
+	sum := 0.0
+	for _, points := range t {
+		sum += damp(points)
+	}
+	return sum
 }
 
 // damp adds points of one group: the largest in full, the next by half, then a

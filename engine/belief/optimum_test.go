@@ -56,9 +56,9 @@ func newSmall(seed uint64, penalty float64) *small {
 	for step := range s.like {
 		for o := range 2 {
 			s.like[step][o] = make([]float64, len(m.members))
-			for state, members := range m.members {
+			for state := range m.members {
 				var row [2]float64
-				m.likelihoods(row[:], []int{step}, members)
+				m.likelihoods(row[:], []int{step}, state)
 				s.like[step][o][state] = row[o]
 			}
 		}

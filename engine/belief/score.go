@@ -27,6 +27,7 @@ type Belief struct {
 	posterior  []float64
 	p          []float64
 	buffer     []float64
+	sides      sides
 	judgements judgements
 
 	plans   []plan
@@ -228,16 +229,10 @@ func (b *Belief) weigh(g int) {
 	b.stale[g] = false
 	group := &b.m.groups[g]
 	for c, s := range group.sample {
-		members := b.m.members[s]
-		points := b.buffer[:0]
+		b.sides.reset()
 		for _, f := range group.findings {
-			if t := b.truth[f]; t != kleene.Unknown {
-				if w := b.m.enters(f, t, members); w != 0 {
-					points = append(points, w)
-				}
-			}
+			b.sides.add(b.m.enters(f, b.truth[f], int(s)))
 		}
-		b.buffer = points
-		b.weights[g][c+1] = damp(points)
+		b.weights[g][c+1] = b.sides.sum()
 	}
 }

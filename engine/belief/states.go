@@ -26,6 +26,7 @@ type states struct {
 	// logPrior is the same in points.
 	logPrior []float64
 	healthy  int // the index of "nothing is wrong", the last
+	pairs    int // the index of the first pair of unlinked hypotheses
 	// stories lists the singles and chains, by index of state, and parts for each
 	// of them the singles and chains that lie within it, itself included.
 	stories []int
@@ -53,7 +54,7 @@ func newStates(hypotheses []Hypothesis) (states, error) {
 	}
 	b.add(nil, 0)
 
-	s := states{members: b.members, prior: b.mass, healthy: len(b.members) - 1, parts: map[int][]int{}}
+	s := states{members: b.members, prior: b.mass, healthy: len(b.members) - 1, pairs: alone, parts: map[int][]int{}}
 	total := priorUnlisted
 	scale := func(list []float64, share float64) {
 		sum := 0.0

@@ -145,21 +145,21 @@ func (m *Model) fill(t *table, findings []int) {
 	t.likelihood = slices.Grow(t.likelihood[:0], n)[:n]
 	t.entropy = slices.Grow(t.entropy[:0], len(t.sample)+1)[:len(t.sample)+1]
 	for c := range t.entropy {
-		var members []int
+		state := 0 // of class 0, about which the findings say nothing
 		if c > 0 {
-			members = m.members[t.sample[c-1]]
+			state = int(t.sample[c-1])
 		}
 		row := t.likelihood[c*outcomes : (c+1)*outcomes]
-		m.likelihoods(row, findings, members)
+		m.likelihoods(row, findings, state)
 		t.entropy[c] = entropy(row)
 	}
 }
 
 // likelihoods fills row with how likely each outcome is in a state: finding i is
 // true in the outcomes that have bit i.
-func (m *Model) likelihoods(row []float64, findings, members []int) {
+func (m *Model) likelihoods(row []float64, findings []int, state int) {
 	sum := 0.0
-	var points [maxPlanned]float64
+	var together sides
 	for o := range row {
 		l, w := 1.0, 0.0
 		for i, f := range findings {
@@ -176,13 +176,13 @@ func (m *Model) likelihoods(row []float64, findings, members []int) {
 			if !first {
 				continue
 			}
-			together := points[:0]
+			together.reset()
 			for j := i; j < len(findings); j++ {
 				if g := findings[j]; m.planGroupOf[g] == m.planGroupOf[f] {
-					together = append(together, m.enters(g, truthIn(o, j), members))
+					together.add(m.enters(g, truthIn(o, j), state))
 				}
 			}
-			w += damp(together)
+			w += together.sum()
 		}
 		row[o] = l * ratio(w)
 		sum += row[o]
