@@ -23,8 +23,8 @@ import (
 	"gumshoe/engine"
 )
 
-// real skips a test that changes the machine unless the machine is given to it.
-func real(t *testing.T) {
+// needReal skips a test that changes the machine unless the machine is given to it.
+func needReal(t *testing.T) {
 	t.Helper()
 	if os.Getenv("GUMSHOE_TEST_REAL") != "1" {
 		t.Skip("it makes real faults on this machine: set GUMSHOE_TEST_REAL=1, and run it by itself, as root")
@@ -36,11 +36,8 @@ func real(t *testing.T) {
 
 // program builds gumshoe once and gives its path.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gumshoe-real-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "gumshoe")
+	// Beside the test binary, in the folder that go test removes.
+	path := filepath.Join(filepath.Dir(os.Args[0]), "gumshoe")
 	build := exec.Command("go", "build", "-o", path, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -88,7 +85,8 @@ func wantConfirmed(t *testing.T, r *engine.Report, exit int, want ...string) {
 	t.Helper()
 	var got []string
 	for _, h := range r.Hypotheses {
-		if h.Verdict == engine.VerdictConfirmed || h.Verdict == engine.VerdictContributing {
+		told := h.Verdict == engine.VerdictConfirmed || h.Verdict == engine.VerdictContributing
+		if told && !(h.ID == "cpu_stolen" && observed(r, "cpu", "steal_percent") > 10) { // then it is so
 			got = append(got, h.ID)
 		}
 	}
@@ -125,13 +123,48 @@ func verdicts(r *engine.Report) string {
 	return b.String()
 }
 
-// Without a fault, the machine is called healthy.
-func TestRealHealthy(t *testing.T) {
-	real(t)
-	r, exit := diagnose(t, "host-sick")
-	if r.Status != engine.StatusHealthy || exit != 0 {
-		t.Errorf("got %s with exit status %d, want healthy with 0\n%s", r.Status, exit, verdicts(r))
+// observed gives a number that a step observed, or 0.
+func observed(r *engine.Report, step, field string) float64 {
+	for _, s := range r.Steps {
+		if output, ok := s.Output.(map[string]any); ok && s.ID == step {
+			x, _ := output[field].(float64)
+			return x
+		}
 	}
+	return 0
+}
+
+// Without a fault, the machine is called healthy. The build before may still be
+// felt, and the hypervisor may be busy: then it is not without a fault, and is
+// looked at again.
+func TestRealHealthy(t *testing.T) {
+	needReal(t)
+	const tries = 60 // of about a second each
+	for try := 1; ; try++ {
+		r, exit := diagnose(t, "host-sick")
+		if r.Status == engine.StatusHealthy && exit == 0 {
+			return
+		}
+		busy := observed(r, "cpu", "steal_percent") > 5 || observed(r, "cpu", "used_percent") > 50 || pressed(r)
+		if !busy || try == tries {
+			t.Fatalf("got %s with exit status %d, want healthy with 0\n%s", r.Status, exit, verdicts(r))
+		}
+	}
+}
+
+// pressed tells whether work has been waiting for a processor or a disk.
+func pressed(r *engine.Report) bool {
+	for _, s := range r.Steps {
+		output, _ := s.Output.(map[string]any)
+		for _, resource := range []string{"cpu", "io"} {
+			if stall, ok := output[resource].(map[string]any); ok && s.ID == "pressure" {
+				if some, _ := stall["some_avg10_percent"].(float64); some > 10 {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // helper starts this test binary as another program, told by its environment
@@ -198,10 +231,14 @@ func hog(percent string) {
 		if float64(available) <= float64(total)*leave/100 {
 			break
 		}
-		block, err := syscall.Mmap(-1, 0, step, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_POPULATE)
+		block, err := syscall.Mmap(-1, 0, step, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 		if err != nil {
 			fmt.Println(err)
 			return
+		}
+		_ = syscall.Madvise(block, 14) // MADV_HUGEPAGE: faults 2 MiB at a time, where the kernel can
+		for i := 0; i < len(block); i += 4096 {
+			block[i] = 1
 		}
 		held = append(held, block)
 	}
@@ -232,7 +269,7 @@ func memory() (total, available int64) {
 }
 
 func TestRealCPUBurners(t *testing.T) {
-	real(t)
+	needReal(t)
 	for range 3 * runtime.NumCPU() {
 		helper(t, "burn")
 	}
@@ -242,7 +279,7 @@ func TestRealCPUBurners(t *testing.T) {
 }
 
 func TestRealMemoryHog(t *testing.T) {
-	real(t)
+	needReal(t)
 	helper(t, "hog", "4")
 	r, exit := diagnose(t, "host-sick")
 	wantConfirmed(t, r, exit, "memory_exhausted")
@@ -286,7 +323,7 @@ func fill(t *testing.T, path string) {
 // The three ways in which a disk is "full" look the same to whoever writes to
 // it: each has to be told from the others, by both runbooks.
 func TestRealDiskFull(t *testing.T) {
-	real(t)
+	needReal(t)
 	for _, row := range []struct {
 		name     string
 		options  string
