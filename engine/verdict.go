@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -114,14 +115,17 @@ func (run *run) hypothesisReport(h int, assessment *belief.Assessment) Hypothesi
 	return r
 }
 
-// text evaluates a text for people; what it cannot say it says is unknown.
+// holes are the expressions in a text.
+var holes = regexp.MustCompile(`\$\{[^}]*\}`) //nolint:gochecknoglobals // immutable
+
+// text evaluates a text for people; where it reads something unknown it has "…".
 func (run *run) text(t *expression.Template) string {
 	if t == nil {
 		return ""
 	}
 	value, unknown := t.Eval(run.env)
 	if unknown != "" {
-		return t.Text().Value
+		return holes.ReplaceAllString(t.Text().Value, "…")
 	}
 	return run.masker.Text(fmt.Sprint(value))
 }
@@ -253,9 +257,16 @@ func (run *run) headline(r *Report, assessment *belief.Assessment) string {
 	return run.leading(r)
 }
 
-// causes names the confirmed or likely stories, each from its deepest cause.
+// causes names the confirmed stories, each from its deepest cause, with what
+// contributes; or what is likely.
 func (run *run) causes(r *Report, assessment *belief.Assessment) string {
-	stories := assessment.Stories
+	stories := slices.Clone(assessment.Stories)
+	for h, judgement := range assessment.Hypotheses {
+		told := slices.ContainsFunc(stories, func(story []int) bool { return slices.Contains(story, h) })
+		if judgement.Verdict == belief.VerdictContributing && !told {
+			stories = append(stories, []int{h})
+		}
+	}
 	if len(stories) == 0 {
 		for h, judgement := range assessment.Hypotheses {
 			if judgement.Verdict == belief.VerdictLikely {

@@ -22,6 +22,7 @@ import (
 
 func (a *app) testCommand() *cobra.Command {
 	var format string
+	var verbose bool
 	cmd := &cobra.Command{
 		Use:     "test [PATH …]",
 		Short:   "Replay the recorded cases of runbooks",
@@ -33,23 +34,24 @@ func (a *app) testCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("--format: %w", err)
 			}
-			return a.test(cmd.Context(), form, args)
+			return a.test(cmd.Context(), form, verbose, args)
 		},
 		ValidArgsFunction: a.completeRunbook,
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text, json or junit")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print each case's report before the results (text)")
 	completeFormats(cmd, "text", "json", "junit")
 	return cmd
 }
 
-func (a *app) test(ctx context.Context, format render.Format, args []string) error {
+func (a *app) test(ctx context.Context, format render.Format, verbose bool, args []string) error {
 	refs, err := a.testRefs(args)
 	if err != nil {
 		return err
 	}
 	var results []render.TestedRunbook
 	for _, ref := range refs {
-		tested, err := a.testRunbook(ctx, ref)
+		tested, err := a.testRunbook(ctx, ref, verbose)
 		if err != nil {
 			return err
 		}
@@ -117,7 +119,7 @@ func caseOf(file string) (runbook string, ok bool) {
 }
 
 // testRunbook runs the cases of one runbook.
-func (a *app) testRunbook(ctx context.Context, ref testRef) (render.TestedRunbook, error) {
+func (a *app) testRunbook(ctx context.Context, ref testRef, verbose bool) (render.TestedRunbook, error) {
 	book, err := a.load(ref.runbook)
 	if err != nil {
 		return render.TestedRunbook{}, err
@@ -150,7 +152,12 @@ func (a *app) testRunbook(ctx context.Context, ref testRef) (render.TestedRunboo
 		if ctx.Err() != nil {
 			break
 		}
-		tested.Cases = append(tested.Cases, testedCase(replay.Run(ctx, book, c)))
+		result := replay.Run(ctx, book, c)
+		kept := testedCase(result)
+		if verbose {
+			kept.Report = result.Report
+		}
+		tested.Cases = append(tested.Cases, kept)
 	}
 	if ref.only == "" {
 		coverage := replay.Cover(book, cases)

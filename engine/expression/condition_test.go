@@ -62,7 +62,7 @@ func TestEval(t *testing.T) {
 		{"(disk.mounts | filter(.read_only) | count(#.used_percent > 1)) == 1", "", yes, "1"},
 		{`find(disk.mounts, .read_only).path == "/home"`, "", yes, `"/home"`},
 		{`sortBy(disk.mounts, .used_percent, "desc")[0].path == "/var"`, "", yes, `"/var"`},
-		{"findIndex(disk.mounts, .read_only) == 2 and last(disk.mounts).read_only", "", yes, "2 and true"},
+		{"findIndex(disk.mounts, .read_only) == 2 and last(disk.mounts).read_only", "", yes, "2"},
 		{`"refused" in errors.matches and not ("other" in errors.matches)`, "", yes, `"refused" and "other"`},
 		{`"ok" in errors.outcomes`, "", yes, `"ok"`},
 		{`join(sort(keys(errors.clients)), ",") == "a"`, "", yes, `"a"`},

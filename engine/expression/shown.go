@@ -82,6 +82,11 @@ func (e *run) showLogic(n *logicNode) string {
 			}
 		}
 	}
+	// Beside a value, a bare true or false of a flag tells nobody anything.
+	telling := slices.DeleteFunc(slices.Clone(parts), func(part string) bool { return part == "true" || part == "false" })
+	if len(telling) > 0 {
+		parts = telling
+	}
 	return strings.Join(parts, " and ")
 }
 

@@ -43,6 +43,11 @@ func Run(ctx context.Context, book *engine.Runbook, c *Case) Result {
 		// What is replayed takes no time, and the run goes on as it would have.
 		Budget: time.Hour,
 	})
+	// What was recorded took its time, one step after another.
+	report.ElapsedSeconds = 0
+	for _, s := range report.Steps {
+		report.ElapsedSeconds += s.ElapsedSeconds
+	}
 	return Result{Case: c, Report: report, Failures: c.Expect.compare(report)}
 }
 

@@ -28,6 +28,9 @@ type TestedCase struct {
 	Headline string        `json:"headline"`
 	// Failures say what was concluded otherwise than expected.
 	Failures []string `json:"failures"`
+	// Report is what the run concluded; it is printed before the results, as text
+	// and when it is set.
+	Report *engine.Report `json:"-"`
 }
 
 // Failed tells whether a case did.
@@ -48,6 +51,19 @@ func Tests(w io.Writer, format Format, tested []TestedRunbook, o Options) error 
 	case FormatJUnit:
 		return testsJUnit(w, tested)
 	case FormatText, FormatMarkdown, FormatHTML:
+	}
+	for _, t := range tested {
+		for _, c := range t.Cases {
+			if c.Report == nil {
+				continue
+			}
+			if err := Text(w, c.Report, o); err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
+		}
 	}
 	p := newPage(o)
 	cases, failed := 0, 0

@@ -56,6 +56,14 @@ func (p *page) reportHead(r *engine.Report) {
 	}
 }
 
+// counted is a number of things, or "" for none.
+func counted(n int, what string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
 func onTarget(target string) string {
 	if target == "" {
 		return ""
@@ -77,8 +85,13 @@ func onset(r *engine.Report) string {
 func (p *page) reportSymptom(r *engine.Report) {
 	const label, other = "  symptom  ", "       or  "
 	head := p.in(dim, label)
-	quiet := 0
+	quiet, unseen := 0, 0
+	seen := slices.ContainsFunc(r.Symptom, func(s engine.SymptomReport) bool { return s.Result == kleene.True })
 	for _, s := range r.Symptom {
+		if seen && s.Result == kleene.Unknown {
+			unseen++ // one that is true suffices
+			continue
+		}
 		state, text := "true", shown(s.Shown, s.Reason, s.Result, s.Values)
 		switch s.Result {
 		case kleene.True:
@@ -94,11 +107,11 @@ func (p *page) reportSymptom(r *engine.Report) {
 		head = other
 	}
 	switch {
-	case quiet == 0:
+	case quiet+unseen == 0:
 	case quiet == len(r.Symptom):
 		p.line(head, fmt.Sprintf("none of its %d conditions is true", quiet))
 	default:
-		p.line(p.in(dim, fmt.Sprintf("           (and %d that are false)", quiet)))
+		p.line(p.in(dim, "           (and "+joinNonEmpty(", ", counted(quiet, "that are false"), counted(unseen, "unknown"))+")"))
 	}
 }
 
