@@ -12,8 +12,7 @@ func EachType(out reflect.Type) reflect.Type {
 	fields = append(fields, reflect.StructField{
 		Name: "EachItem", Type: reflect.TypeFor[string](), Tag: `json:"item" expr:"item"`,
 	})
-	for i := range out.NumField() {
-		f := out.Field(i)
+	for f := range out.Fields() {
 		fields = append(fields, reflect.StructField{Name: f.Name, Type: f.Type, Tag: f.Tag})
 	}
 	return reflect.StructOf(fields)

@@ -36,6 +36,8 @@ func NewMasker(secrets ...Secret) *Masker {
 
 // looks are the forms in which credentials appear in logs, command lines and
 // configuration. Each keeps what stands before the credential as $1.
+//
+//nolint:gochecknoglobals // compiled once, and never changed
 var looks = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)\b((?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|client[_-]?secret|authorization|credential)s?["']?\s*[=:]\s*["']?(?:bearer\s+|basic\s+)?)[^\s"'&;,]{3,}`),
 	regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{12,}`),
@@ -48,6 +50,8 @@ var looks = []*regexp.Regexp{
 
 // hints are strings of which a text must hold one before a look can match; the
 // regular expressions are slow and most text has none.
+//
+//nolint:gochecknoglobals // never changed
 var hints = []string{"=", "PRIVATE KEY", ":", "earer", "asic", "EARER", "ASIC", "AKIA", "ASIA", "eyJ", "xox", "gh", "glpat"}
 
 // Text gives the text with every secret replaced by REDACTED.

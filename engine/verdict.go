@@ -116,7 +116,7 @@ func (run *run) hypothesisReport(h int, assessment *belief.Assessment) Hypothesi
 }
 
 // holes are the expressions in a text.
-var holes = regexp.MustCompile(`\$\{[^}]*\}`) //nolint:gochecknoglobals // immutable
+var holes = regexp.MustCompile(`\$\{[^}]*\}`)
 
 // text evaluates a text for people; where it reads something unknown it has "…".
 func (run *run) text(t *expression.Template) string {

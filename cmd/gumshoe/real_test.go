@@ -288,11 +288,7 @@ func TestRealMemoryHog(t *testing.T) {
 // mountTmpfs mounts a small file system and gives its path.
 func mountTmpfs(t *testing.T, options string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/mnt", "gumshoe-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.Remove(dir) })
+	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
 		t.Fatal(err)
 	}

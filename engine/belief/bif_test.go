@@ -36,7 +36,6 @@ type bifParser struct {
 	at    int
 	nodes []node
 	index map[string]int
-	done  []bool // by node: its probabilities have been read
 }
 
 func parseBIF(text string) (*network, error) {

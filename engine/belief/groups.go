@@ -100,7 +100,7 @@ func similar(a, b []bool) bool {
 	for h := range b {
 		if b[h] {
 			inB++
-			if a != nil && a[h] {
+			if h < len(a) && a[h] {
 				both++
 			}
 		}

@@ -1,6 +1,10 @@
 package belief
 
-import "gumshoe/engine/kleene"
+import (
+	"slices"
+
+	"gumshoe/engine/kleene"
+)
 
 // The rules for a verdict.
 const (
@@ -108,7 +112,7 @@ func (b *Belief) examine(h int, j *judged) {
 // counts for enough. Without anything of medium or more, everything weak has to
 // be false. A finding that does not apply is not seen, but does not stand in the
 // way of healthy either.
-func (b *Belief) absent(h int) (must, excluded, clear bool) {
+func (b *Belief) absent(h int) (must, excluded, free bool) {
 	seen, dismissed, open := 0, 0, 0
 	anyNotable := b.m.anyNotable(h)
 	sum := 0.0
@@ -261,10 +265,8 @@ func (b *Belief) inStoryOf(h, other int) bool {
 	if h == other {
 		return true
 	}
-	for _, member := range b.m.members[b.judgements.list[h].story] {
-		if member == other {
-			return b.judgements.list[other].verdict == VerdictConfirmed || b.tellable(other)
-		}
+	if slices.Contains(b.m.members[b.judgements.list[h].story], other) {
+		return b.judgements.list[other].verdict == VerdictConfirmed || b.tellable(other)
 	}
 	return false
 }

@@ -1,6 +1,10 @@
 package belief
 
-import "gumshoe/engine/kleene"
+import (
+	"slices"
+
+	"gumshoe/engine/kleene"
+)
 
 // CouldBring says, for a step that was not run or brought nothing, what it could
 // still do to each hypothesis: every outcome of its findings that are not known
@@ -51,12 +55,7 @@ func (b *Belief) CouldBring(step int) []Outlook {
 }
 
 func (m *Model) reads(f, step int) bool {
-	for _, s := range m.spec.Findings[f].Reads {
-		if s == step {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(m.spec.Findings[f].Reads, step)
 }
 
 // copy is a belief that has seen the same.

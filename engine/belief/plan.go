@@ -89,6 +89,7 @@ func (c *chooser) symptom() bool {
 		switch c.b.steps[s].stage {
 		case running:
 			waiting = true
+		case picked, ended:
 		case idle:
 			if c.blocked(s) {
 				continue

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 )
 
 // maxTable bounds the planning tables, in numbers.
@@ -48,11 +49,11 @@ func (m *Model) makeUnits() error {
 	known, size := map[string]int{}, 0
 	add := func(reads []int) int {
 		steps := m.closure(reads)
-		key := ""
+		var key strings.Builder
 		for _, s := range steps {
-			key += string(rune(s))
+			key.WriteRune(rune(s))
 		}
-		if i, ok := known[key]; ok {
+		if i, ok := known[key.String()]; ok {
 			return i
 		}
 		u := unit{target: reads[len(reads)-1], steps: steps, fixed: len(steps) == 1}
@@ -81,7 +82,7 @@ func (m *Model) makeUnits() error {
 		}
 		m.fill(&u.table, decided)
 		size += len(u.table.likelihood)
-		known[key] = len(m.units)
+		known[key.String()] = len(m.units)
 		m.units = append(m.units, u)
 		return len(m.units) - 1
 	}

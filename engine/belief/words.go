@@ -21,7 +21,7 @@ const (
 	Excludes             // a hundred times rarer when the hypothesis holds
 )
 
-var wordNames = [...]string{"weak", "medium", "strong", "proof", "against", "excludes"}
+var wordNames = [...]string{"weak", "medium", "strong", "proof", "against", "excludes"} //nolint:gochecknoglobals // a constant, which Go has no arrays of
 
 // String is the word as it stands in a runbook.
 func (w Word) String() string { return name(wordNames[:], uint8(w), "Word") }
@@ -51,7 +51,7 @@ const (
 	Common              // three times that
 )
 
-var priorNames = [...]string{"usual", "rare", "common"}
+var priorNames = [...]string{"usual", "rare", "common"} //nolint:gochecknoglobals // a constant, which Go has no arrays of
 
 // String is the word as it stands in a runbook.
 func (p Prior) String() string { return name(priorNames[:], uint8(p), "Prior") }
@@ -76,7 +76,7 @@ const (
 	Change             // changes something: Choose never proposes it
 )
 
-var riskNames = [...]string{"read", "load", "change"}
+var riskNames = [...]string{"read", "load", "change"} //nolint:gochecknoglobals // a constant, which Go has no arrays of
 
 // String is the word as it stands in a runbook.
 func (r Risk) String() string { return name(riskNames[:], uint8(r), "Risk") }

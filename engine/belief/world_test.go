@@ -3,6 +3,7 @@ package belief
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gumshoe/engine/kleene"
 )
@@ -344,10 +345,5 @@ func logUniform(r *rand.Rand, low, high float64) float64 {
 }
 
 func contains(list []int, x int) bool {
-	for _, y := range list {
-		if x == y {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, x)
 }

@@ -38,7 +38,7 @@ func (n *fieldNode) eval(e *run) (value, *cause) {
 	if !ok || s.Kind() != reflect.Struct {
 		return value{}, n.otherType(v)
 	}
-	field := s
+	var field reflect.Value
 	if s.Type() == n.typ {
 		field = s.FieldByIndex(n.index)
 	} else { // bound to another type than was declared
@@ -120,7 +120,8 @@ func (n *sliceNode) eval(e *run) (value, *cause) {
 	if why != nil {
 		return value{}, why
 	}
-	length, runes := 0, []rune(nil)
+	var length int
+	var runes []rune
 	l, isList := v.x.(*items)
 	if isList {
 		if why := l.gaps.here(); why != nil {

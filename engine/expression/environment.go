@@ -2,6 +2,7 @@ package expression
 
 import (
 	"cmp"
+	"maps"
 	"reflect"
 	"strconv"
 	"strings"
@@ -117,12 +118,8 @@ func (g *gaps) of(key string) *gaps {
 		both.every = g.every.every
 	}
 	both.inside = make(map[string]*gaps, len(one.inside)+len(g.every.inside))
-	for k, v := range g.every.inside {
-		both.inside[k] = v
-	}
-	for k, v := range one.inside {
-		both.inside[k] = v
-	}
+	maps.Copy(both.inside, g.every.inside)
+	maps.Copy(both.inside, one.inside)
 	return &both
 }
 

@@ -34,10 +34,11 @@ func (n *callNode) eval(e *run) (value, *cause) {
 		if why != nil {
 			return value{}, why
 		}
-		if l, ok := v.x.(*items); ok {
-			why = e.charge(l.len())
-		} else if s, ok := v.x.(string); ok {
-			why = e.charge(len(s) / 64)
+		switch x := v.x.(type) {
+		case *items:
+			why = e.charge(x.len())
+		case string:
+			why = e.charge(len(x) / 64)
 		}
 		if why != nil {
 			return value{}, why
@@ -58,6 +59,8 @@ func (c *callArgs) text(i int) string { s, _ := c.args[i].x.(string); return s }
 func (c *callArgs) list(i int) *items { l, _ := c.args[i].x.(*items); return l }
 
 // function plans a call of a function of values.
+//
+//nolint:cyclop,funlen // a flat list of the functions, a case each: to split it is to hide it
 func (p *planner) function(n ast.Node, name string, nodes []ast.Node) term {
 	var kinds []kind
 	var f func(*callArgs) (any, *cause)

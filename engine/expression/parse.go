@@ -77,9 +77,11 @@ func (s *syntax) at(offset int) source.Position {
 // when a step has that name.
 func parseTree(part string) (tree ast.Node, err error) {
 	defer func() {
-		if p := recover(); p == errTooLarge {
-			err = errTooLarge
-		} else if p != nil {
+		switch p := recover().(type) {
+		case nil:
+		case tooLarge:
+			err = p
+		default:
 			err = fmt.Errorf("the expression cannot be parsed (%v)", p)
 		}
 	}()
@@ -99,13 +101,19 @@ func parseTree(part string) (tree ast.Node, err error) {
 // such comparisons nested, a walk takes exponential time.
 type counter int
 
+// Visit implements ast.Visitor.
+//
+//nolint:gocritic // the interface wants a pointer
 func (c *counter) Visit(*ast.Node) {
-	if *c++; *c > 2*maxNodes {
-		panic(errTooLarge)
+	*c++
+	if *c > 2*maxNodes {
+		panic(tooLarge{})
 	}
 }
 
-var errTooLarge = errors.New("the expression has too many parts; split it into several")
+type tooLarge struct{}
+
+func (tooLarge) Error() string { return "the expression has too many parts; split it into several" }
 
 // hideShares renames calls of share to count, which has as many letters: the
 // parser allows a predicate such as ".used_percent > 90" only in calls of the
@@ -132,8 +140,7 @@ func hideShares(part string) (string, map[int]bool) {
 // explainSyntax says in plain words what the parser found.
 func explainSyntax(err error) (offset int, message string) {
 	message = err.Error()
-	var fault *file.Error
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*file.Error](err); ok {
 		offset, message = fault.From, fault.Message
 	}
 	token := regexp.MustCompile(`(?:Operator|Bracket|Identifier|Number|String|Bytes)\((".*")\)`)

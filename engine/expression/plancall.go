@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
+
+	"gumshoe/engine/source"
 )
 
 // Functions lists the functions that expressions can call, sorted.
@@ -237,18 +239,18 @@ func (p *planner) unusual(n ast.Node, nodes []ast.Node) term {
 // literalTime plans duration("15m") and date("2026-01-02T15:04:05Z").
 func (p *planner) literalTime(n ast.Node, name string, nodes []ast.Node) term {
 	example := map[string]string{"duration": `"15m"`, "date": `"2026-01-31T15:04:05Z" or "2026-01-31"`}[name]
+	written := ""
 	if len(nodes) == 1 {
 		if literal, ok := nodes[0].(*ast.StringNode); ok {
-			if name == "duration" {
-				if d, err := time.ParseDuration(literal.Value); err == nil {
-					return constant(n, d, computed[time.Duration](span))
-				}
-			}
-			for _, layout := range []string{time.RFC3339, time.DateOnly} {
-				if t, err := time.Parse(layout, literal.Value); name == "date" && err == nil {
-					return constant(n, t.UTC(), computed[time.Time](moment))
-				}
-			}
+			written = literal.Value
+		}
+	}
+	if d, err := source.ParseDuration(written); name == "duration" && err == nil {
+		return constant(n, d, computed[time.Duration](span))
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, written); name == "date" && err == nil {
+			return constant(n, t.UTC(), computed[time.Time](moment))
 		}
 	}
 	return p.fault(n, "%s takes one literal, %s; an expression reads no clock", name, example)

@@ -135,7 +135,8 @@ func (e *run) showElements(n *quantifierNode) string {
 		if t, _ := e.truth(n.body); t != kleene.Of(n.name != "all") {
 			return true
 		}
-		if count++; count <= most {
+		count++
+		if count <= most {
 			name, inner := subject(v, i), e.show(n.body)
 			if name != "" && name != inner {
 				inner = name + ": " + inner
@@ -235,7 +236,7 @@ func clip(s string, most int) string {
 // stringer writes a struct that knows how to, such as a host and port.
 func stringer(x any) string {
 	if v, ok := x.(reflect.Value); ok && v.IsValid() && v.CanInterface() {
-		if s, ok := v.Interface().(fmt.Stringer); ok {
+		if s, ok := reflect.TypeAssert[fmt.Stringer](v); ok {
 			return s.String()
 		}
 	}

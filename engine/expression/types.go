@@ -123,8 +123,7 @@ func isInteger(t typ) bool {
 // fieldOf finds a field by the name that expressions use: its expr tag, else
 // its Go name. The fields of embedded structs are found too.
 func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		switch {
 		case !f.IsExported():
 			continue
@@ -142,8 +141,7 @@ func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
 
 func fieldNames(t reflect.Type) []string {
 	var names []string
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		switch {
 		case !f.IsExported():
 		case embedded(f):

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,11 +43,11 @@ func (p *place) String() string {
 		parts = append(parts, p)
 	}
 	var b strings.Builder
-	for i := len(parts) - 1; i >= 0; i-- {
-		switch q := parts[i]; {
-		case q.sort == atIndex:
+	for _, part := range slices.Backward(parts) {
+		switch q := part; q.sort {
+		case atIndex:
 			fmt.Fprintf(&b, "[%d]", q.index)
-		case q.sort == atKey:
+		case atKey:
 			fmt.Fprintf(&b, "[%q]", q.name)
 		default:
 			if b.Len() > 0 {
@@ -152,7 +153,7 @@ func load(v reflect.Value, at *place, g *gaps) (value, *cause) {
 	case reflect.String:
 		result.x = v.String()
 	case reflect.Struct:
-		if t, ok := v.Interface().(time.Time); ok {
+		if t, ok := reflect.TypeAssert[time.Time](v); ok {
 			result.x = t
 			break
 		}

@@ -123,7 +123,7 @@ func recordOutput(head source.Map, out reflect.Value, prefix string, unread []en
 func plain(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Struct:
-		if t, ok := v.Interface().(time.Time); ok {
+		if t, ok := reflect.TypeAssert[time.Time](v); ok {
 			return t.Format(time.RFC3339Nano)
 		}
 		var m source.Map
