@@ -257,9 +257,8 @@ func (run *run) finish(ctx context.Context, end stepEnd) {
 	}
 	if r.Status == Failed && r.Fix == "" && state.attempts < maxAttempts && !run.ending && ctx.Err() == nil {
 		run.belief.Retry(end.step)
-		if run.start(ctx, end.step) {
-			return
-		}
+		run.start(ctx, end.step)
+		return
 	}
 	state.status, state.report = r.Status, r
 	switch r.Status {
