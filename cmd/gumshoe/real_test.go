@@ -1,4 +1,4 @@
-package main_test
+package main
 
 // These tests make real faults on this machine and let the real program name
 // them. They need a quiet machine, and most need root: they run by themselves
@@ -46,8 +46,8 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// gumshoe runs the program with its own state folder.
-func gumshoe(t *testing.T, args ...string) (stdout []byte, exit int) {
+// realGumshoe runs the program with its own state folder.
+func realGumshoe(t *testing.T, args ...string) (stdout []byte, exit int) {
 	t.Helper()
 	path, err := program()
 	if err != nil {
@@ -72,7 +72,7 @@ func gumshoe(t *testing.T, args ...string) (stdout []byte, exit int) {
 // diagnose runs a runbook and gives its report.
 func diagnose(t *testing.T, args ...string) (*engine.Report, int) {
 	t.Helper()
-	out, exit := gumshoe(t, append([]string{"run", "--format", "json"}, args...)...)
+	out, exit := realGumshoe(t, append([]string{"run", "--format", "json"}, args...)...)
 	report := new(engine.Report)
 	if err := json.Unmarshal(out, report); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -168,10 +168,10 @@ func pressed(r *engine.Report) bool {
 }
 
 // helper starts this test binary as another program, told by its environment
-// what to do, and waits until it says that it has done it.
+// what to do (TestMain), and waits until it says that it has done it.
 func helper(t *testing.T, task string, arguments ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], append([]string{"-test.run=^TestHelperProcess$"}, arguments...)...)
+	cmd := exec.Command(os.Args[0], arguments...)
 	cmd.Env = append(os.Environ(), "GUMSHOE_TEST_TASK="+task)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
@@ -192,19 +192,16 @@ func helper(t *testing.T, task string, arguments ...string) *exec.Cmd {
 	return cmd
 }
 
-// TestHelperProcess is not a test: it is what helper starts.
-func TestHelperProcess(t *testing.T) {
-	arguments := os.Args[len(os.Args)-1:]
-	switch os.Getenv("GUMSHOE_TEST_TASK") {
-	case "":
-		t.Skip("this is the body of the helper processes of other tests")
+// helperTask is the body of the processes that helper starts.
+func helperTask(task, argument string) {
+	switch task {
 	case "burn":
 		fmt.Println("ready")
 		for n := uint64(1); n != 0; n += 2 {
 		}
 	case "hold":
 		// The named file stays open and keeps its space after it is removed.
-		file, err := os.Open(arguments[0])
+		file, err := os.Open(argument)
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -213,7 +210,7 @@ func TestHelperProcess(t *testing.T) {
 		fmt.Println("ready")
 		select {}
 	case "hog":
-		hog(arguments[0])
+		hog(argument)
 	}
 }
 

@@ -19,6 +19,10 @@ import (
 var updateScripts = flag.Bool("update", false, "rewrite the scripts to what the program prints")
 
 func TestMain(m *testing.M) {
+	if task := os.Getenv("GUMSHOE_TEST_TASK"); task != "" {
+		helperTask(task, os.Args[len(os.Args)-1])
+		return
+	}
 	testscript.Main(m, map[string]func(){"gumshoe": main})
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gumshoe/engine"
+	"gumshoe/engine/source"
 )
 
 // Listed is one runbook in a list.
@@ -115,7 +116,9 @@ func (p *page) inputs(inputs *engine.Inputs) {
 		case nil:
 			text += ", needed"
 		case time.Duration:
-			text += ", else " + d.String()
+			text += ", else " + source.FormatDuration(d)
+		case string:
+			text += ", else " + cmp.Or(d, "empty")
 		default:
 			text += ", else " + fmt.Sprint(d)
 		}
