@@ -2,7 +2,8 @@
 // run, and says what is wrong, how sure it is and why.
 //
 // This package wires the others together and turns their results into text and
-// exit statuses. Each subcommand has a file; DESIGN.md §6 is the contract.
+// exit statuses. Each subcommand has a file;
+// exit.go has the exit statuses.
 package main
 
 import (

@@ -100,7 +100,7 @@ func sizes() (runbooks, each int, slack float64) {
 }
 
 // TestEvaluation prints how the engine does in the synthetic world, beside other
-// ways to go through the same runbooks, and fails when a target of DESIGN §4 is
+// ways to go through the same runbooks, and fails when a target of the design is
 // missed. The rules were tuned on seeds 2 and 5 to 7.
 func TestEvaluation(t *testing.T) {
 	const seed, all, ours, four = 23, 0, 2, 3

@@ -7,7 +7,7 @@ import (
 	"gumshoe/engine/kleene"
 )
 
-// The "slow web app" of research/diagnosis.md §6, step by step as it would run.
+// A slow web application, step by step as it would run.
 const (
 	pool = iota
 	slowQuery

@@ -10,7 +10,7 @@ import (
 	"gumshoe/engine/kleene"
 )
 
-// Each test is a trap of expr-lang v1.17.8 that STYLE.md lists; none of them may
+// Each test is a trap of expr-lang v1.17.8 that we ran into; none of them may
 // be fallen into, whatever the implementation takes from expr.
 
 func refused(t *testing.T, s *expression.Scope, text, want string) {
