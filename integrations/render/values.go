@@ -12,10 +12,11 @@ import (
 // withUnits puts units behind the numbers of a condition's text: 97 becomes 97 %
 // in "/var: 97" when what was read there is a used_percent. A number that was
 // read of fields with different units, or of none, stays as it is but for its
-// length.
+// length. The result of a multiplication has the unit of what is multiplied.
 func withUnits(text string, values []expression.Value) string {
 	var b strings.Builder
 	quoted := false
+	product := "" // the path of the quantity in the multiplication that i is in
 	for i := 0; i < len(text); {
 		if text[i] == '"' {
 			quoted = !quoted
@@ -29,7 +30,22 @@ func withUnits(text string, values []expression.Value) string {
 			i++
 			continue
 		}
-		b.WriteString(quantity(number, values))
+		shown, path := quantity(number, values)
+		factor := strings.HasSuffix(text[:i], " * ") || strings.HasPrefix(text[i+len(number):], " * ")
+		n, err := strconv.ParseFloat(number, 64)
+		switch {
+		case factor && path != "" && product == "":
+			product = path
+		case factor && path != "":
+			product = "" // of two quantities the unit is neither
+		case factor:
+		case product != "" && path == "" && err == nil && strings.HasSuffix(text[:i], " = "):
+			shown = Quantity(product, n)
+			product = ""
+		default:
+			product = ""
+		}
+		b.WriteString(shown)
 		i += len(number)
 	}
 	return b.String()
@@ -41,12 +57,13 @@ func isWordByte(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= 0x80
 }
 
-// quantity writes a number with the unit of the values that it stands for. Shown
-// numbers are rounded, so near is equal.
-func quantity(number string, values []expression.Value) string {
+// quantity writes a number with the unit of the values that it stands for, and
+// gives the path of one of them, or "" when it has no unit. Shown numbers are
+// rounded, so near is equal.
+func quantity(number string, values []expression.Value) (shown, path string) {
 	n, err := strconv.ParseFloat(strings.Replace(number, "−", "-", 1), 64)
 	if err != nil {
-		return number
+		return number, ""
 	}
 	found := ""
 	for _, v := range values {
@@ -56,14 +73,14 @@ func quantity(number string, values []expression.Value) string {
 		}
 		text := Quantity(v.Path, read)
 		if found != "" && found != text {
-			return plainNumber(number, n)
+			return plainNumber(number, n), ""
 		}
-		found = text
+		found, path = text, v.Path
 	}
 	if found != "" {
-		return found
+		return found, path
 	}
-	return plainNumber(number, n)
+	return plainNumber(number, n), ""
 }
 
 // plainNumber keeps a short number as it was written.
