@@ -145,11 +145,22 @@ func TestRealHealthy(t *testing.T) {
 		if r.Status == engine.StatusHealthy && exit == 0 {
 			return
 		}
+		if steal := observed(r, "cpu", "steal_percent"); try == tries && steal > 5 && onlyOpen(r, "cpu_stolen", "cpu_saturated") {
+			t.Logf("this machine's one fault is real: %.0f %% of its processor time is stolen", steal)
+			return
+		}
 		busy := observed(r, "cpu", "steal_percent") > 5 || observed(r, "cpu", "used_percent") > 50 || pressed(r)
 		if !busy || try == tries {
 			t.Fatalf("got %s with exit status %d, want healthy with 0\n%s", r.Status, exit, verdicts(r))
 		}
 	}
+}
+
+// onlyOpen tells whether all hypotheses but these are ruled out.
+func onlyOpen(r *engine.Report, but ...string) bool {
+	return !slices.ContainsFunc(r.Hypotheses, func(h engine.HypothesisReport) bool {
+		return h.Verdict != engine.VerdictRuledOut && !slices.Contains(but, h.ID)
+	})
 }
 
 // pressed tells whether work has been waiting for a processor or a disk.
