@@ -15,6 +15,9 @@ func (book *Runbook) Plan(inputs *InputValues, incident Incident, target string)
 		return nil, err
 	}
 	plan := &RunPlan{Runbook: book.Name, Title: book.Title, Inputs: inputs.Shown, First: []string{}}
+	if book.Heading != nil {
+		plan.Title = sentence(book.Heading, env)
+	}
 	for _, s := range book.Steps {
 		p := book.planStep(s, env, target)
 		plan.Steps = append(plan.Steps, p)

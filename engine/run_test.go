@@ -538,3 +538,38 @@ hypotheses:
 		t.Errorf("first %v", plan.First)
 	}
 }
+
+// The runbook's own title may say what it was asked about; what is not known
+// when it is printed is an ellipsis.
+func TestRunTitle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "test.yaml")
+		text := `runbook: test
+title: "${inputs.host} is slow, at ${a.value}, ${b.value}"
+inputs:
+  host: { type: host, default: web-1 }
+steps:
+  a: { check: fake.read, with: { value: 0.5 } }
+hypotheses:
+  low: { title: It is low, proof: { if: a.value < 1, must: true } }
+`
+		f := &fakes{}
+		for _, row := range []struct{ old, replacement, want string }{
+			{", ${b.value}", "", "web-1 is slow, at 0.5"},
+			{"value: 0.5", "does: blind", "… is slow, at …"},
+		} {
+			text = strings.Replace(text, row.old, row.replacement, 1)
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			loader := load.Loader{Registry: f.registry(t)}
+			book, faults := loader.Load(path)
+			if err := faults.Err(); err != nil {
+				t.Fatal(err)
+			}
+			if got := run(t.Context(), t, book, engine.Options{}).Title; got != row.want {
+				t.Errorf("title %q, want %q", got, row.want)
+			}
+		}
+	})
+}

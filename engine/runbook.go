@@ -17,7 +17,9 @@ type Runbook struct {
 	Name  string
 	File  string
 	Title string
-	About string
+	// Heading is the title when it has ${…} in it, and otherwise nil.
+	Heading *expression.Template
+	About   string
 	// Owner and Escalation say whom to wake when the run cannot tell.
 	Owner, Escalation string
 	// Patience is how much checking one wrong or empty verdict is worth.

@@ -29,6 +29,9 @@ func (run *run) report(ctx context.Context) *Report {
 	if r.Decisions == nil {
 		r.Decisions = []DecisionReport{}
 	}
+	if run.book.Heading != nil && run.env != nil {
+		r.Title = run.masker.Text(sentence(run.book.Heading, run.env))
+	}
 	if run.err != nil {
 		r.Status, r.Error, r.Headline = StatusError, run.err.Error(), run.err.Error()
 		r.ElapsedSeconds = run.elapsed()
@@ -118,16 +121,22 @@ func (run *run) hypothesisReport(h int, assessment *belief.Assessment) Hypothesi
 // holes are the expressions in a text.
 var holes = regexp.MustCompile(`\$\{[^}]*\}`)
 
-// text evaluates a text for people; where it reads something unknown it has "…".
+// text evaluates a text for people, "" when there is none.
 func (run *run) text(t *expression.Template) string {
 	if t == nil {
 		return ""
 	}
-	value, unknown := t.Eval(run.env)
+	return run.masker.Text(sentence(t, run.env))
+}
+
+// sentence evaluates a text for people; where it reads something unknown it has
+// "…".
+func sentence(t *expression.Template, env *expression.Environment) string {
+	value, unknown := t.Eval(env)
 	if unknown != "" {
 		return holes.ReplaceAllString(t.Text().Value, "…")
 	}
-	return run.masker.Text(fmt.Sprint(value))
+	return fmt.Sprint(value)
 }
 
 func (run *run) evidenceReport(h, item int) EvidenceReport {

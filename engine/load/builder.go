@@ -90,6 +90,9 @@ func (b *builder) build(at Place) *engine.Runbook {
 	b.readSymptom(symptom)
 	b.readTriggers(triggers)
 	b.readHypotheses()
+	if isTemplate(b.book.Title) {
+		b.book.Heading = b.sentence(o.Field("title"), `"title"`)
+	}
 	if part := b.isPart(main); !part || !b.partAllowed {
 		b.needWhole(main)
 	}
@@ -143,7 +146,7 @@ func (b *builder) readHead(o *source.Object) {
 			switch {
 			case strings.TrimSpace(text.Value) == "":
 				b.faults.Addf(text.Position, "%s is empty; say it in a few words or leave the key out", quoted(key))
-			case isTemplate(text.Value):
+			case key != "title" && isTemplate(text.Value):
 				b.faults.Addf(text.Position, "%s of a runbook is fixed: ${…} is filled in only in what belongs to a hypothesis or a step", quoted(key))
 			}
 		}
