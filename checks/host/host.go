@@ -33,6 +33,8 @@ type Source struct {
 	Proc string
 	// Etc is where fstab is; "" means /etc.
 	Etc string
+	// Sys is where sysfs is mounted; "" means /sys.
+	Sys string
 
 	// statfs is the system call, which a test lets hang; nil means the kernel's.
 	statfs func(path string) (unix.Statfs_t, error)
@@ -43,6 +45,15 @@ func (s Source) proc(elem ...string) string {
 	root := s.Proc
 	if root == "" {
 		root = "/proc"
+	}
+	return filepath.Join(append([]string{root}, elem...)...)
+}
+
+// sys gives the path of a file in sysfs.
+func (s Source) sys(elem ...string) string {
+	root := s.Sys
+	if root == "" {
+		root = "/sys"
 	}
 	return filepath.Join(append([]string{root}, elem...)...)
 }
