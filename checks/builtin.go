@@ -40,10 +40,14 @@ func Instruments(deps Dependencies) []engine.Instrument {
 	return []engine.Instrument{
 		command.New(deps.AllowedCommands),
 		deps.Host.CPU(),
+		deps.Host.Cgroup(),
 		deps.Host.Disk(),
+		deps.Host.Limits(),
 		deps.Host.Memory(),
+		deps.Host.Network(),
 		deps.Host.Pressure(),
 		deps.Host.Processes(),
+		deps.Host.Sockets(),
 		probes.TCP(),
 	}
 }
