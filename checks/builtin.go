@@ -46,6 +46,7 @@ func Instruments(deps Dependencies) []engine.Instrument {
 		deps.Host.Memory(),
 		deps.Host.Network(),
 		deps.Host.Pressure(),
+		deps.Host.Process(),
 		deps.Host.Processes(),
 		deps.Host.Sockets(),
 		probes.TCP(),
