@@ -17,6 +17,10 @@ type Unread struct {
 	// Reason says why, and Fix how to allow it; Fix may be empty.
 	Reason string `json:"reason"`
 	Fix    string `json:"fix,omitempty"`
+	// NotAsked says that nobody asked for the field, or that there is no such thing
+	// at this target, or that the target was in no state to be asked, as the outcome
+	// says: the look did not go wrong, and is no less complete.
+	NotAsked bool `json:"not_asked,omitempty"`
 }
 
 // Excerpt is a piece of raw evidence, for a person.
@@ -44,6 +48,10 @@ type Call struct {
 	unread    []Unread
 	excerpts  []Excerpt
 	reproduce [][]string
+
+	keep        func(name string) (File, error) // nil when nothing is kept
+	open        []*AttachmentWriter
+	attachments []Attachment
 }
 
 // Incident is what is known of the incident when a run starts.
@@ -60,6 +68,18 @@ func (c *Call) Incident() Incident { return c.incident }
 // Unread says that a field could not be filled, why, and how to allow it. The
 // path is as in Unread.Path.
 func (c *Call) Unread(path, reason, fix string) {
+	c.leave(Unread{Path: path, Reason: reason, Fix: fix})
+}
+
+// NotAsked says that a field has no value because the inputs did not ask for it,
+// because there is no such thing at this target, or because the target failed
+// before anybody could ask, which its outcome says. Conditions over it are unknown;
+// the observation is complete without it.
+func (c *Call) NotAsked(path, reason, fix string) {
+	c.leave(Unread{Path: path, Reason: reason, Fix: fix, NotAsked: true})
+}
+
+func (c *Call) leave(u Unread) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -70,7 +90,7 @@ func (c *Call) Unread(path, reason, fix string) {
 		c.unread = append(c.unread, Unread{Reason: fmt.Sprintf("more than %d fields could not be read", maxUnread)})
 		return
 	}
-	u := Unread{Path: path, Reason: c.masker.Text(reason), Fix: c.masker.Text(fix)}
+	u.Reason, u.Fix = c.masker.Text(u.Reason), c.masker.Text(u.Fix)
 	if !slices.Contains(c.unread, u) {
 		c.unread = append(c.unread, u)
 	}
@@ -102,11 +122,16 @@ func (c *Call) Reproduce(argv ...string) {
 }
 
 // seal ends the call; what a check that was given up on says later is dropped.
-func (c *Call) seal() (unread []Unread, excerpts []Excerpt, reproduce [][]string) {
+func (c *Call) seal(o *Observation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sealed = true
-	return c.unread, c.excerpts, c.reproduce
+	for _, w := range c.open {
+		if err := w.discard(); err != nil {
+			c.unread = append(c.unread, Unread{Path: "attachments", Reason: c.masker.Text(err.Error()), NotAsked: true})
+		}
+	}
+	o.Unread, o.Excerpts, o.Reproduce, o.Attachments = c.unread, c.excerpts, c.reproduce, c.attachments
 }
 
 // clip cuts a text to at most limit bytes, between characters, and says so.

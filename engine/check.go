@@ -37,6 +37,13 @@ type Check[In, Out any] struct {
 	// Resource names something of which only one step may use at a time, such
 	// as "capture"; "" means none.
 	Resource string
+	// Target says what a run with these inputs looks at, such as "db1:5432", so
+	// that all runs together are polite to it; nil means this host.
+	// Two checks that look at the same service give the same text.
+	Target func(In) string
+	// Verify says what is wrong with the text of an input, by the input's name: for
+	// texts in a language of their own. A runbook with a wrong one is not loaded.
+	Verify map[string]func(string) error
 	// Plan lists what a run would touch outside /proc and /sys. It touches
 	// nothing itself beyond reading /proc and /sys.
 	Plan func(In) []Touch
@@ -100,6 +107,7 @@ type Definition struct {
 
 	riskOf    func(in any) Risk
 	allow     func(in any) string
+	target    func(in any) string
 	plan      func(in any) []Touch
 	run       func(ctx context.Context, call *Call, in any) (any, error)
 	summarize func(out any) string
@@ -119,6 +127,13 @@ func (c Check[In, Out]) Definition() (*Definition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check %s: input: %w", c.Name, err)
 	}
+	for name, verify := range c.Verify {
+		field, ok := in.Field(name)
+		if !ok || field.Kind != KindString {
+			return nil, fmt.Errorf("check %s: verify: there is no text %s among the inputs", c.Name, name)
+		}
+		field.verify = verify
+	}
 	out, err := DescribeOutput(reflect.TypeFor[Out]())
 	if err != nil {
 		return nil, fmt.Errorf("check %s: output: %w", c.Name, err)
@@ -127,6 +142,7 @@ func (c Check[In, Out]) Definition() (*Definition, error) {
 		Name: c.Name, Doc: c.Doc, Cost: c.Cost, Risk: c.Risk, Resource: c.Resource, In: in, Out: out,
 		riskOf: func(any) Risk { return c.Risk },
 		allow:  func(any) string { return "" },
+		target: func(any) string { return "" },
 		plan:   func(in any) []Touch { return c.Plan(in.(In)) },
 		run: func(ctx context.Context, call *Call, in any) (any, error) {
 			return c.Run(ctx, call, in.(In))
@@ -135,6 +151,9 @@ func (c Check[In, Out]) Definition() (*Definition, error) {
 	}
 	if c.RiskOf != nil {
 		d.riskOf = func(in any) Risk { return c.RiskOf(in.(In)) }
+	}
+	if c.Target != nil {
+		d.target = func(in any) string { return c.Target(in.(In)) }
 	}
 	if c.Allow != nil {
 		d.allow = func(in any) string { return c.Allow(in.(In)) }
@@ -149,6 +168,9 @@ func (d *Definition) RiskOf(in any) Risk { return d.riskOf(in) }
 // be less than a Change; "" means that it cannot be.
 func (d *Definition) Allow(in any) string { return d.allow(in) }
 
+// Target says what a run with these inputs looks at; "" means this host.
+func (d *Definition) Target(in any) string { return d.target(in) }
+
 // Plan lists what a run with these inputs would touch outside /proc and /sys.
 func (d *Definition) Plan(in any) []Touch { return d.plan(in) }
 
@@ -162,9 +184,11 @@ type Registry struct {
 }
 
 // NewRegistry makes a registry. A check that is badly declared or declared
-// twice is an error, and all such errors are reported together. The docs are
-// the fields' doc comments; fields without one keep an empty Doc.
-func NewRegistry(docs FieldDocs, checks ...Instrument) (*Registry, error) {
+// twice is an error, and all such errors are reported together. The docs give
+// the fields' doc comments, and are asked for each time that a field's Doc is, not
+// before: they are safe for concurrent use, and cheap to ask for again. Without
+// them every Doc is empty.
+func NewRegistry(docs func() FieldDocs, checks ...Instrument) (*Registry, error) {
 	r := &Registry{byName: make(map[string]*Definition, len(checks))}
 	var errs []error
 	for _, c := range checks {
@@ -177,8 +201,8 @@ func NewRegistry(docs FieldDocs, checks ...Instrument) (*Registry, error) {
 			errs = append(errs, fmt.Errorf("check %s: registered twice", d.Name))
 			continue
 		}
-		docs.fill(d.In)
-		docs.fill(d.Out)
+		d.In.document(docs)
+		d.Out.document(docs)
 		r.byName[d.Name] = d
 		r.names = append(r.names, d.Name)
 	}

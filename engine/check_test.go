@@ -2,8 +2,11 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,6 +83,39 @@ func TestDefinitionRefuses(t *testing.T) {
 				t.Errorf("got %v, want %q", err, row.want)
 			}
 		})
+	}
+}
+
+// TestVerify: what a check says of the text of an input is said when it is read.
+func TestVerify(t *testing.T) {
+	type in struct {
+		Query string `json:"query"`
+		Count int    `json:"count"`
+	}
+	c := check[in, goodOut]("a.b")
+	c.Verify = map[string]func(string) error{"query": func(text string) error {
+		if text == "bad" {
+			return errors.New("column 1: bad")
+		}
+		return nil
+	}}
+	d, err := c.Definition()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, faults := d.In.Decode(map[string]any{"query": "bad"}); len(faults) != 1 || !strings.Contains(faults[0].Error(), "column 1: bad") {
+		t.Errorf("got %v, want that it is bad", faults)
+	}
+	for _, given := range []map[string]any{nil, {"query": "good"}, {"query": ""}} {
+		if _, faults := d.In.Decode(given); len(faults) > 0 {
+			t.Errorf("%v: got %v", given, faults)
+		}
+	}
+	for _, name := range []string{"nope", "count"} {
+		c.Verify = map[string]func(string) error{name: func(string) error { return nil }}
+		if _, err := c.Definition(); err == nil || !strings.Contains(err.Error(), "there is no text "+name) {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
 
@@ -171,5 +207,54 @@ func TestDecode(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestFieldDocs: the docs are asked for when somebody wants one, at whatever depth,
+// and by several at once.
+func TestFieldDocs(t *testing.T) {
+	type part struct {
+		Size float64 `json:"size" expr:"size"`
+	}
+	type whole struct {
+		Parts []part  `json:"parts" expr:"parts"`
+		Bare  float64 `json:"bare" expr:"bare"`
+	}
+	var asked atomic.Int64
+	docs := sync.OnceValue(func() engine.FieldDocs {
+		asked.Add(1)
+		return engine.FieldDocs{
+			"gumshoe/engine_test.goodIn": {"address": "address is where."},
+			"gumshoe/engine_test.whole":  {"parts": "parts are all."},
+			"gumshoe/engine_test.part":   {"size": "size is how large."},
+		}
+	})
+	r, err := engine.NewRegistry(docs, check[goodIn, whole]("a.b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _ := r.Lookup("a.b")
+	if n := asked.Load(); n != 0 {
+		t.Errorf("the docs were read %d times before anybody asked", n)
+	}
+	parts := d.Out.Fields[0]
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			got := []string{d.In.Fields[0].Doc(), parts.Doc(), parts.Of.Fields[0].Doc(), d.Out.Fields[1].Doc()}
+			if diff := cmp.Diff([]string{"address is where.", "parts are all.", "size is how large.", ""}, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	wait.Wait()
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the docs were read %d times, want once", n)
+	}
+	if r, err = engine.NewRegistry(nil, check[goodIn, whole]("a.b")); err != nil {
+		t.Fatal(err)
+	}
+	if d, _ = r.Lookup("a.b"); d.In.Fields[0].Doc() != "" {
+		t.Errorf("without docs there is the doc %q", d.In.Fields[0].Doc())
 	}
 }

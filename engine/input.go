@@ -235,6 +235,9 @@ func (f *Field) wellFormed(text string) error {
 	case FormatPath:
 		return CheckPath(text)
 	}
+	if f.verify != nil {
+		return f.verify(text)
+	}
 	return nil
 }
 

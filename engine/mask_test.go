@@ -83,6 +83,7 @@ func TestSecretRef(t *testing.T) {
 		{ref: "env:GUMSHOE_TEST_SECRET", want: "from the environment"},
 		{ref: "env:GUMSHOE_TEST_UNSET", wrong: "secret env:GUMSHOE_TEST_UNSET: the environment variable GUMSHOE_TEST_UNSET is not set"},
 		{ref: "file:/nowhere/secret", wrong: "secret file:/nowhere/secret: open /nowhere/secret: no such file or directory"},
+		{ref: "none"},
 		{ref: "hunter22", wrong: "a secret is named by where it is kept: env:NAME or file:PATH"},
 		{ref: "env:", wrong: "a secret is named by where it is kept: env:NAME or file:PATH"},
 	} {

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 )
 
 // StepStatus is how a step ended.
 type StepStatus string
 
-// The ways a step can end. Partial means that some fields are unread.
+// The ways a step can end. Partial means that some fields that were asked for are unread.
 // NotApplicable means that the step's condition was false, NotNeeded that the
 // run ended without it.
 const (
@@ -34,10 +35,16 @@ type Request struct {
 	Item string
 	// Timeout is when the engine stops waiting, whatever the check does.
 	Timeout time.Duration
+	// Risk is what the look can do with these inputs: what the check says, or what
+	// the runbook says when that is more.
+	Risk Risk
 	// Incident is for checks that look back in time.
 	Incident Incident
 	// Masker blots out secrets in all that comes back.
 	Masker *Masker
+	// Keep begins a file of a name beside the record of the run; nil when nothing is
+	// kept.
+	Keep func(name string) (File, error)
 }
 
 // Observation is what came of one look.
@@ -54,10 +61,14 @@ type Observation struct {
 	Unread    []Unread
 	Excerpts  []Excerpt
 	Reproduce [][]string
+	// Attachments are files that the check has made.
+	Attachments []Attachment
 	// Reason and Fix say why there is no output. Refused is set when policy
 	// forbade the look.
 	Reason, Fix string
 	Refused     bool
+	// Shared is set when another run looked, less than FreshFor ago.
+	Shared bool
 }
 
 // Observer takes observations: on this host, from a recording, on another host.
@@ -65,8 +76,9 @@ type Observation struct {
 type Observer func(ctx context.Context, request Request) Observation
 
 // grace is how long after its deadline a check may take to return before it is
-// given up on. It only bounds the wait for checks that ignore their context.
-const grace = 250 * time.Millisecond
+// given up on, and called faulty. It only bounds the wait for checks that ignore
+// their context; on a busy host the others too need a while to get a processor.
+const grace = time.Second
 
 // innerShare is the part of a step's time that the check is given, so that the
 // check's own "timed out" is an observation rather than the engine's failure.
@@ -76,11 +88,11 @@ const innerShare = 0.9
 // name under which this host appears in reports.
 func Local(target string) Observer {
 	return func(ctx context.Context, request Request) Observation {
-		call := &Call{incident: request.Incident, masker: request.Masker}
+		call := &Call{incident: request.Incident, masker: request.Masker, keep: request.Keep}
 		started := time.Now()
 		out, err := runBounded(ctx, call, request)
 		o := Observation{Target: target, Started: started.UTC(), Elapsed: time.Since(started)}
-		o.Unread, o.Excerpts, o.Reproduce = call.seal()
+		call.seal(&o)
 		if err != nil {
 			o.fail(err, request.Masker)
 			return o
@@ -90,11 +102,16 @@ func Local(target string) Observer {
 		o.Unread = append(o.Unread, infinite...)
 		o.Summary = clip(request.Check.Summarize(o.Output), 200)
 		o.Status = Observed
-		if len(o.Unread) > 0 {
+		if Incomplete(o.Unread) {
 			o.Status = Partial
 		}
 		return o
 	}
+}
+
+// Incomplete tells whether something that was asked for could not be read.
+func Incomplete(unread []Unread) bool {
+	return slices.ContainsFunc(unread, func(u Unread) bool { return !u.NotAsked })
 }
 
 // fail fills in why there is no output.

@@ -56,9 +56,17 @@ type Event struct {
 	Report *StepReport
 	// Symptom is set, with the last step that the symptom reads, once it is known.
 	Symptom []SymptomReport
-	// Leading is the most probable hypothesis so far, with its probability.
-	Leading     string
-	Probability float64
+	// Standings say where each hypothesis stands, in file order; with the end of a
+	// step and of the run.
+	Standings []Standing
+}
+
+// Standing is where a hypothesis stands while a run goes on.
+type Standing struct {
+	ID      string
+	Verdict Verdict
+	// Points is the evidence for it alone, damped.
+	Points float64
 }
 
 // InputValues are the inputs of one run, validated.

@@ -16,7 +16,7 @@ func (book *Runbook) Plan(inputs *InputValues, incident Incident, target string)
 	}
 	plan := &RunPlan{Runbook: book.Name, Title: book.Title, Inputs: inputs.Shown, First: []string{}}
 	if book.Heading != nil {
-		plan.Title = sentence(book.Heading, env)
+		plan.Title = book.Heading.Sentence(env)
 	}
 	for _, s := range book.Steps {
 		p := book.planStep(s, env, target)

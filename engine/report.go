@@ -142,7 +142,9 @@ type StepReport struct {
 	CostSeconds    float64    `json:"cost_seconds"`
 	Risk           string     `json:"risk"`
 	// Attempts is how often it was run.
-	Attempts  int        `json:"attempts"`
+	Attempts int `json:"attempts"`
+	// Shared says that another run had looked shortly before: Started tells when.
+	Shared    bool       `json:"shared,omitempty"`
 	Summary   string     `json:"summary,omitempty"`
 	Reason    string     `json:"reason,omitempty"`
 	Fix       string     `json:"fix,omitempty"`
@@ -150,6 +152,8 @@ type StepReport struct {
 	Unread    []Unread   `json:"unread"`
 	Excerpts  []Excerpt  `json:"excerpts,omitempty"`
 	Reproduce [][]string `json:"reproduce"`
+	// Attachments are files beside the record of the run.
+	Attachments []Attachment `json:"attachments,omitempty"`
 }
 
 // DecisionReport is one choice that the run made.

@@ -24,6 +24,9 @@ type Runner struct {
 	Version string
 	// NewID names a run.
 	NewID func() string
+	// Keep begins a file of a name beside the record of a run; nil keeps none. The name
+	// has the step's in it, and may come again.
+	Keep func(run, name string) (File, error)
 }
 
 // Causes of the end of a run's context.
@@ -49,6 +52,7 @@ func (r *Runner) Run(ctx context.Context, book *Runbook, options Options) *Repor
 // goroutines of the steps only send their observations.
 type run struct {
 	runner  *Runner
+	id      string
 	book    *Runbook
 	options Options
 
@@ -101,7 +105,7 @@ func newRun(r *Runner, book *Runbook, options Options) *run {
 		options.Patience = book.Patience
 	}
 	run := &run{
-		runner: r, book: book, options: options,
+		runner: r, id: r.NewID(), book: book, options: options,
 		started: time.Now(),
 		masker:  NewMasker(append(append([]Secret(nil), options.Secrets...), options.Inputs.Secrets...)...),
 		steps:   make([]stepState, len(book.Steps)),
@@ -326,11 +330,9 @@ func (run *run) tell(e Event) {
 	if run.symptomK {
 		e.Symptom = run.symptom
 	}
-	if run.belief != nil {
-		for h := range run.book.Hypotheses {
-			if p := run.belief.Probability(h); p > e.Probability {
-				e.Leading, e.Probability = run.book.Hypotheses[h].ID, p
-			}
+	if run.belief != nil && (e.Kind == EventStepEnded || e.Kind == EventRunEnded) {
+		for h, judgement := range run.belief.Assess().Hypotheses {
+			e.Standings = append(e.Standings, Standing{run.book.Hypotheses[h].ID, Verdict(judgement.Verdict), judgement.Points})
 		}
 	}
 	run.options.Progress(e)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -25,7 +26,7 @@ type fakeIn struct {
 	Text  string        `json:"text"`
 	Takes time.Duration `json:"takes"`
 	// Does is how the check behaves.
-	Does string `json:"does" default:"look" enum:"look,fail,fail_once,blind,refuse,panic,ignore,partial,nan"`
+	Does string `json:"does" default:"look" enum:"look,fail,fail_once,blind,refuse,panic,ignore,partial,not_asked,nan"`
 }
 
 type fakeOut struct {
@@ -65,6 +66,8 @@ func (f *fakes) look(ctx context.Context, call *engine.Call, in fakeIn) (fakeOut
 		panic("a bug")
 	case "partial":
 		call.Unread("value", "not readable", "grant it")
+	case "not_asked":
+		call.NotAsked("value", "nobody asked for it", "ask for it")
 	case "nan":
 		out.Value = (in.Value - in.Value) / (in.Value - in.Value)
 	}
@@ -77,7 +80,7 @@ func (f *fakes) registry(t testing.TB) *engine.Registry {
 		Value float64       `json:"value"`
 		Text  string        `json:"text"`
 		Takes time.Duration `json:"takes"`
-		Does  string        `json:"does" default:"look" enum:"look,fail,fail_once,blind,refuse,panic,ignore,partial,nan"`
+		Does  string        `json:"does" default:"look" enum:"look,fail,fail_once,blind,refuse,panic,ignore,partial,not_asked,nan"`
 	}
 	of := func(name string, risk engine.Risk) engine.Check[input, fakeOut] {
 		return engine.Check[input, fakeOut]{
@@ -92,7 +95,14 @@ func (f *fakes) registry(t testing.TB) *engine.Registry {
 			Allow:     func(input) string { return "approve it" },
 		}
 	}
-	r, err := engine.NewRegistry(nil, of("fake.read", engine.Read), of("fake.change", engine.Change))
+	often := of("fake.often", engine.Load)
+	often.RiskOf = func(in input) engine.Risk {
+		if in.Value > 20 {
+			return engine.Load
+		}
+		return engine.Read
+	}
+	r, err := engine.NewRegistry(nil, of("fake.read", engine.Read), of("fake.change", engine.Change), often)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,6 +225,7 @@ func TestRunUnknownIsNeverHealthy(t *testing.T) {
 		{"ignore", engine.Failed, "gave no answer in 10s and did not stop when told to", "this is a bug of the check fake.read: report it", 1},
 		{"partial", engine.Partial, "", "", 1},
 		{"nan", engine.Partial, "", "", 1},
+		{"not_asked", engine.Observed, "", "", 1},
 	} {
 		t.Run(row.does, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -242,6 +253,34 @@ hypotheses:
 			})
 		})
 	}
+}
+
+// The observer is told what a look with these inputs can do, not what the check
+// could do with others; a runbook can raise it.
+func TestRunRisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book := (&fakes{}).book(t, `
+steps:
+  few: { check: fake.often, with: { value: 20 } }
+  many: { check: fake.often, with: { value: 21 } }
+  raised: { check: fake.read, with: { value: 1 }, risk: load }
+hypotheses:
+  low: { title: It is low, proof: { if: few.value < 1 and many.value < 1 and raised.value < 1, must: true } }
+`)
+		inputs, _ := book.Inputs.Resolve(nil)
+		var mu sync.Mutex
+		got := map[string]engine.Risk{}
+		runner := &engine.Runner{Target: "here", NewID: func() string { return "run-1" }, Observe: func(ctx context.Context, request engine.Request) engine.Observation {
+			mu.Lock()
+			got[request.Step] = request.Risk
+			mu.Unlock()
+			return engine.Local("here")(ctx, request)
+		}}
+		runner.Run(t.Context(), book, engine.Options{Inputs: inputs, All: true})
+		if diff := cmp.Diff(map[string]engine.Risk{"few": engine.Read, "many": engine.Load, "raised": engine.Load}, got); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestRunTriesAgain(t *testing.T) {
@@ -556,7 +595,7 @@ hypotheses:
 		f := &fakes{}
 		for _, row := range []struct{ old, replacement, want string }{
 			{", ${b.value}", "", "web-1 is slow, at 0.5"},
-			{"value: 0.5", "does: blind", "… is slow, at …"},
+			{"value: 0.5", "does: blind", "web-1 is slow, at …"},
 		} {
 			text = strings.Replace(text, row.old, row.replacement, 1)
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -39,11 +39,17 @@ func (s Secret) Format(state fmt.State, _ rune) { fmt.Fprint(state, s.String()) 
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // SecretRef says where a secret's value is to be read: "env:NAME" or
-// "file:PATH". It may be printed.
+// "file:PATH"; or NoSecret. It may be printed.
 type SecretRef string
+
+// NoSecret is the reference of a secret that need not be given: it is not set.
+const NoSecret SecretRef = "none"
 
 // ParseSecretRef checks the form of a reference.
 func ParseSecretRef(text string) (SecretRef, error) {
+	if text == string(NoSecret) {
+		return NoSecret, nil
+	}
 	kind, name, _ := strings.Cut(text, ":")
 	if (kind != "env" && kind != "file") || name == "" {
 		return "", fmt.Errorf("a secret is named by where it is kept: env:NAME or file:PATH")
@@ -52,8 +58,11 @@ func ParseSecretRef(text string) (SecretRef, error) {
 }
 
 // Resolve reads the secret. One line break at the end of a file is not part of
-// it. An unset variable or an empty file is an error.
+// it. An unset variable or an empty file is an error. NoSecret is not set.
 func (r SecretRef) Resolve() (Secret, error) {
+	if r == NoSecret {
+		return Secret{}, nil
+	}
 	kind, name, _ := strings.Cut(string(r), ":")
 	if kind == "env" {
 		value, ok := os.LookupEnv(name)

@@ -117,10 +117,19 @@ func (run *run) requests(step *Step) (requests []Request, status StepStatus, rea
 		}
 		requests = append(requests, Request{
 			Step: step.Name, Check: step.Check, Input: in, Item: item,
-			Timeout: step.Timeout, Incident: run.incident, Masker: run.masker,
+			Timeout: step.Timeout, Risk: step.riskOf(in), Incident: run.incident, Masker: run.masker,
+			Keep: run.keeper(step.Name),
 		})
 	}
 	return requests, "", "", ""
+}
+
+// keeper gives what begins a file of a step beside the record of the run.
+func (run *run) keeper(step string) func(name string) (File, error) {
+	if run.runner.Keep == nil {
+		return nil
+	}
+	return func(name string) (File, error) { return run.runner.Keep(run.id, step+"-"+name) }
 }
 
 // where gives the host that a step is to run on, or why that is not known.
@@ -315,10 +324,11 @@ func (run *run) stepReport(end stepEnd) StepReport {
 			seen++
 		}
 		for _, u := range o.Unread {
-			r.Unread = append(r.Unread, Unread{Path: prefix + "." + u.Path, Reason: u.Reason, Fix: u.Fix})
+			r.Unread = append(r.Unread, Unread{Path: prefix + "." + u.Path, Reason: u.Reason, Fix: u.Fix, NotAsked: u.NotAsked})
 		}
 		r.Excerpts = append(r.Excerpts, o.Excerpts...)
 		r.Reproduce = append(r.Reproduce, o.Reproduce...)
+		r.Attachments = append(r.Attachments, o.Attachments...)
 		elapsed = max(elapsed, o.Elapsed)
 		if r.Started.IsZero() || o.Started.Before(r.Started) {
 			r.Started = o.Started
@@ -327,7 +337,7 @@ func (run *run) stepReport(end stepEnd) StepReport {
 	r.ElapsedSeconds = elapsed.Seconds()
 	r.Summary = fmt.Sprintf("%d of %d looked at", seen, len(end.observations))
 	switch {
-	case failed == 0 && len(r.Unread) == 0:
+	case failed == 0 && !Incomplete(r.Unread):
 		r.Status = Observed
 	case seen > 0 || len(end.observations) == 0:
 		r.Status, r.Reason, r.Fix = Partial, "", ""
@@ -344,7 +354,7 @@ func (run *run) stepReport(end stepEnd) StepReport {
 // take fills a step's report from an observation.
 func (r *StepReport) take(o Observation) {
 	r.Status, r.Started, r.ElapsedSeconds = o.Status, o.Started, o.Elapsed.Seconds()
-	r.Summary, r.Output = o.Summary, o.Output
+	r.Summary, r.Output, r.Shared = o.Summary, o.Output, o.Shared
 	r.Reason, r.Fix = o.Reason, o.Fix
 	if o.Target != "" {
 		r.Target = o.Target
@@ -352,4 +362,5 @@ func (r *StepReport) take(o Observation) {
 	r.Unread = slices.Clip(append([]Unread{}, o.Unread...))
 	r.Excerpts = o.Excerpts
 	r.Reproduce = append([][]string{}, o.Reproduce...)
+	r.Attachments = o.Attachments
 }

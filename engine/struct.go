@@ -23,7 +23,6 @@ type Field struct {
 	Name string
 	Kind Kind
 	Type reflect.Type
-	Doc  string
 	// Enum lists the values that a string can take; empty means any.
 	Enum []string
 	// Required, Default, Min, Max and Format are for inputs. Min and Max are
@@ -32,6 +31,12 @@ type Field struct {
 	Default  string
 	Min, Max float64
 	Format   string
+	// Program is set for an input that is text in a language of its own, such as a
+	// query: it names the input that takes the values for it. A runbook can give such
+	// a text as written or as one of its inputs, and cannot write values into it.
+	Program string
+	// verify says what is wrong with a text beyond the above; nil when nothing can be.
+	verify func(string) error
 	// Of describes the fields of an object, or of the objects in a list or map.
 	Of *Struct
 
@@ -39,6 +44,17 @@ type Field struct {
 	Index int
 
 	tagged func(string) string
+	parent reflect.Type
+	docs   func() FieldDocs // nil when there are none
+}
+
+// Doc is the field's doc comment; "" when there is none. It may take a while the
+// first time.
+func (f *Field) Doc() string {
+	if f.docs == nil {
+		return ""
+	}
+	return f.docs()[f.parent.PkgPath()+"."+f.parent.Name()][f.Name]
 }
 
 // Kind is the sort of value that a field holds, in the words users know.
@@ -97,7 +113,7 @@ func (s *Struct) Names() []string {
 // fields are strings, bools, integers, floats, durations, Secrets, lists of
 // strings, and maps from string to string. Tags: json (the name), required,
 // default, enum (comma-separated), min, max, format (hostport, host, url or
-// path).
+// path), program (see Field.Program).
 func DescribeInput(t reflect.Type) (*Struct, error) {
 	return describe(t, func(path string, f *Field) error {
 		switch f.Kind {
@@ -169,8 +185,9 @@ func describeAt(prefix string, t reflect.Type, allow func(string, *Field) error,
 			Required: sf.Tag.Get("required") == "true",
 			Default:  sf.Tag.Get("default"),
 			Format:   sf.Tag.Get("format"),
+			Program:  sf.Tag.Get("program"),
 			Min:      math.NaN(), Max: math.NaN(),
-			tagged: sf.Tag.Get,
+			tagged: sf.Tag.Get, parent: t,
 		}
 		if enum := sf.Tag.Get("enum"); enum != "" {
 			f.Enum = strings.Split(enum, ",")
@@ -246,12 +263,18 @@ func holding(kind Kind, elem reflect.Type) (Kind, reflect.Type, error) {
 // package path ("gumshoe/checks/host.CPU") and the field's json tag.
 type FieldDocs map[string]map[string]string
 
-func (d FieldDocs) fill(s *Struct) {
-	of := d[s.Type.PkgPath()+"."+s.Type.Name()]
+// document says where the doc comments of the fields are.
+func (s *Struct) document(docs func() FieldDocs) {
 	for _, f := range s.Fields {
-		f.Doc = of[f.Name]
+		f.docs = docs
 		if f.Of != nil {
-			d.fill(f.Of)
+			f.Of.document(docs)
 		}
 	}
+}
+
+// secret gives the value of this field, of kind KindSecret, in an input.
+func (f *Field) secret(in any) Secret {
+	s, _ := reflect.TypeAssert[Secret](reflect.ValueOf(in).Field(f.Index))
+	return s
 }

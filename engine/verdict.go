@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,7 +14,7 @@ import (
 // report puts together what the run found.
 func (run *run) report(ctx context.Context) *Report {
 	r := &Report{
-		Schema: ReportSchema, Run: run.runner.NewID(), Runbook: run.book.Name, Title: run.book.Title,
+		Schema: ReportSchema, Run: run.id, Runbook: run.book.Name, Title: run.book.Title,
 		File: run.book.File, Version: run.runner.Version, Target: run.runner.Target,
 		Started: run.started.UTC(), Onset: run.incident.Onset, Inputs: run.options.Inputs.Shown,
 		Symptom: run.symptom, Hypotheses: []HypothesisReport{}, Steps: []StepReport{},
@@ -30,7 +29,7 @@ func (run *run) report(ctx context.Context) *Report {
 		r.Decisions = []DecisionReport{}
 	}
 	if run.book.Heading != nil && run.env != nil {
-		r.Title = run.masker.Text(sentence(run.book.Heading, run.env))
+		r.Title = run.masker.Text(run.book.Heading.Sentence(run.env))
 	}
 	if run.err != nil {
 		r.Status, r.Error, r.Headline = StatusError, run.err.Error(), run.err.Error()
@@ -118,25 +117,12 @@ func (run *run) hypothesisReport(h int, assessment *belief.Assessment) Hypothesi
 	return r
 }
 
-// holes are the expressions in a text.
-var holes = regexp.MustCompile(`\$\{[^}]*\}`)
-
 // text evaluates a text for people, "" when there is none.
 func (run *run) text(t *expression.Template) string {
 	if t == nil {
 		return ""
 	}
-	return run.masker.Text(sentence(t, run.env))
-}
-
-// sentence evaluates a text for people; where it reads something unknown it has
-// "…".
-func sentence(t *expression.Template, env *expression.Environment) string {
-	value, unknown := t.Eval(env)
-	if unknown != "" {
-		return holes.ReplaceAllString(t.Text().Value, "…")
-	}
-	return fmt.Sprint(value)
+	return run.masker.Text(t.Sentence(run.env))
 }
 
 func (run *run) evidenceReport(h, item int) EvidenceReport {
@@ -169,8 +155,13 @@ func (run *run) addMissing(r *Report) {
 	for i, s := range r.Steps {
 		m := MissingReport{Step: s.ID, Reason: s.Reason, Fix: s.Fix}
 		switch s.Status {
-		case Observed, NotApplicable:
+		case NotApplicable:
 			continue
+		case Observed: // a finding may read what nobody asked for
+			if len(s.Unread) == 0 || !run.undecided(i) {
+				continue
+			}
+			m.Reason, m.Fix = unreadReason(s.Unread)
 		case Partial:
 			m.Reason, m.Fix = unreadReason(s.Unread)
 		case NotNeeded:

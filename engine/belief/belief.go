@@ -89,6 +89,7 @@ type Rule string
 const (
 	RuleProbability Rule = "probable, with enough evidence of its own"          // p >= 0.90
 	RuleStory       Rule = "part of a probable story, with evidence of its own" // its chain holds 0.90
+	RuleTogether    Rule = "one of several, each with evidence that the others do not explain"
 	RuleTold        Rule = "supported, and part of a confirmed story"
 	RuleElimination Rule = "probable, without enough evidence of its own" // p >= 0.90
 	RuleLead        Rule = "more than twice as probable as the next"      // and p >= 0.60

@@ -8,19 +8,23 @@ import (
 
 // The rules for a verdict.
 const (
-	tolerance         = 1e-6
-	confirmAt         = 0.90
-	stopAt            = 0.97 // to be so sure of what is confirmed that looking can end
-	confirmPoints     = 15.0 // with evidence from two groups
-	confirmPointsOne  = 20.0 // from one
-	toldPoints        = 5.0
-	contributeAt      = 0.50
-	leadAt            = 0.60
-	leadTimes         = 2.0
-	ruledOutAt        = 0.05
-	excludePoints     = -4.0
-	equallyProbable   = 1e-9
-	leadingHypotheses = 3
+	tolerance        = 1e-6
+	confirmAt        = 0.90
+	stopAt           = 0.97 // to be so sure of what is confirmed that looking can end
+	confirmPoints    = 15.0 // with evidence from two groups
+	confirmPointsOne = 20.0 // from one
+	// confirmPointsBeside is what it takes beside other causes: a proof and more.
+	// With 20 false confirms rise from 3.4 to 3.6 % in our worlds, without asking
+	// for a proof to 7.5 %.
+	confirmPointsBeside = 22.5
+	toldPoints          = 5.0
+	contributeAt        = 0.50
+	leadAt              = 0.60
+	leadTimes           = 2.0
+	ruledOutAt          = 0.05
+	excludePoints       = -4.0
+	equallyProbable     = 1e-9
+	leadingHypotheses   = 3
 )
 
 // judgements is what has been said of each hypothesis, as long as it holds.
@@ -201,6 +205,7 @@ func (b *Belief) confirm() {
 			j.sure = max(j.sure, sum)
 		}
 	}
+	b.confirmTogether()
 	for h := range list {
 		if list[h].verdict != VerdictConfirmed {
 			continue
@@ -211,6 +216,72 @@ func (b *Belief) confirm() {
 			}
 		}
 	}
+}
+
+// confirmTogether confirms several causes at once when nothing else is left, and
+// each has enough evidence of its own that none of the others would explain. Two
+// causes that are both there share the probability among each of them alone and
+// the pair, so that neither may reach by itself what it takes.
+func (b *Belief) confirmTogether() {
+	list := b.judgements.list
+	var all []int
+	for h := range list {
+		if list[h].enoughOfItsOwn() {
+			all = append(all, h)
+		}
+	}
+	for before := -1; before != len(all); {
+		before = len(all)
+		set := slices.Clone(all)
+		all = slices.DeleteFunc(all, func(h int) bool { return !b.enoughBeside(h, set) })
+	}
+	if len(all) < 2 {
+		return
+	}
+	sum := 0.0
+	for s, members := range b.m.members {
+		if len(members) > 0 && !slices.ContainsFunc(members, func(h int) bool { return !slices.Contains(all, h) }) {
+			sum += b.posterior[s]
+		}
+	}
+	if sum < confirmAt-tolerance {
+		return
+	}
+	for _, h := range all {
+		if j := &list[h]; j.verdict != VerdictConfirmed {
+			j.verdict, j.rule = VerdictConfirmed, RuleTogether
+			b.judgements.some = true
+		}
+		list[h].sure = max(list[h].sure, sum)
+	}
+}
+
+// enoughBeside reports whether h has enough evidence that none of the others
+// would explain, and what it must show is proof of it.
+func (b *Belief) enoughBeside(h int, others []int) bool {
+	own, proven := 0.0, false
+	cites := b.m.cites[h]
+	for i := 0; i < len(cites); {
+		group, points := cites[i].group, b.buffer[:0]
+		for ; i < len(cites) && cites[i].group == group; i++ {
+			c := cites[i]
+			if b.truth[c.finding] != kleene.True || !c.Word.Supports() {
+				continue
+			}
+			shared := slices.ContainsFunc(others, func(other int) bool {
+				return other != h && b.m.points[kleene.True][c.finding*len(b.m.spec.Hypotheses)+other] > 0
+			})
+			if !shared {
+				proven = proven || c.Word == Proof && c.Must
+				points = append(points, c.ifTrue())
+			}
+		}
+		b.buffer = points
+		if len(points) > 0 {
+			own += damp(points)
+		}
+	}
+	return proven && own >= confirmPointsBeside-tolerance
 }
 
 // tellable reports whether h has enough evidence to be named in a story.

@@ -243,6 +243,26 @@ func TestVerdicts(t *testing.T) {
 			status: StatusConfirmed, verdicts: []Verdict{VerdictContributing, VerdictConfirmed, VerdictRuledOut}, rule: RuleSecond,
 		},
 		{
+			name: "three causes at once, each with proof of its own", hypotheses: three, symptom: yes, findings: []evidence{
+				{0, []Citation{must(0, Proof)}, yes}, {0, []Citation{cite(0, Weak)}, yes},
+				{1, []Citation{must(1, Proof)}, yes}, {1, []Citation{cite(1, Weak)}, yes},
+				{2, []Citation{must(2, Proof)}, yes}, {2, []Citation{cite(2, Weak)}, yes}},
+			status: StatusConfirmed, verdicts: []Verdict{VerdictConfirmed, VerdictConfirmed, VerdictConfirmed}, rule: RuleTogether,
+		},
+		{
+			name: "three causes at once, the proof of two is the same", hypotheses: three, symptom: yes, findings: []evidence{
+				{0, []Citation{must(0, Proof), must(1, Proof)}, yes}, {0, []Citation{cite(0, Weak)}, yes}, {1, []Citation{cite(1, Weak)}, yes},
+				{2, []Citation{must(2, Proof)}, yes}, {2, []Citation{cite(2, Weak)}, yes}},
+			status: StatusConfirmed, verdicts: []Verdict{VerdictOpen, VerdictContributing, VerdictConfirmed}, rule: RuleUndecided,
+		},
+		{
+			name: "three causes at once, of which none has a must", hypotheses: three, symptom: yes, findings: []evidence{
+				{0, []Citation{cite(0, Proof)}, yes}, {0, []Citation{cite(0, Weak)}, yes},
+				{1, []Citation{cite(1, Proof)}, yes}, {1, []Citation{cite(1, Weak)}, yes},
+				{2, []Citation{cite(2, Proof)}, yes}, {2, []Citation{cite(2, Weak)}, yes}},
+			status: StatusInconclusive, verdicts: []Verdict{VerdictOpen, VerdictOpen, VerdictOpen}, rule: RuleUndecided,
+		},
+		{
 			name: "a must seen false excludes, whatever else is true", hypotheses: three, symptom: yes, findings: []evidence{
 				{0, []Citation{cite(0, Proof)}, yes}, {1, []Citation{cite(0, Proof)}, yes}, {2, []Citation{cite(0, Proof)}, yes},
 				{3, []Citation{must(0, Weak)}, no}, {4, []Citation{must(1, Strong)}, no}, {5, []Citation{must(2, Strong)}, no}},

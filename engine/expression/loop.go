@@ -89,7 +89,7 @@ type loopNode struct {
 
 func (n *loopNode) eval(e *run) (value, *cause) {
 	l, why := e.list(n.list)
-	if why == nil {
+	if why == nil && !n.partly(e, l) {
 		why = l.gaps.here()
 	}
 	if why != nil {
@@ -145,6 +145,11 @@ func (n *loopNode) eval(e *run) (value, *cause) {
 		return value{x: found}, nil
 	}
 	return elements[found], nil
+}
+
+// partly reports whether an incomplete list will do.
+func (n *loopNode) partly(e *run, l *items) bool {
+	return e.partial && len(e.stack) == 0 && l.len() > 0 && (n.name == "map" || n.name == "filter")
 }
 
 // apply evaluates the body for every element.

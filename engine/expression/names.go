@@ -35,9 +35,10 @@ func CompileNames(t source.Text, scope *Scope) (*Names, source.Faults) {
 func (n *Names) Text() source.Text { return n.text }
 
 // Eval gives the names, each once, without empty ones, at most 100; or the
-// reason why they are not known.
+// reason why they are not known. Of an incomplete list it gives those that are
+// seen.
 func (n *Names) Eval(env *Environment) (names []string, unknown string) {
-	v, why := n.run(&run{env: env, label: n.key})
+	v, why := n.run(&run{env: env, label: n.key, partial: true})
 	if why != nil {
 		return nil, why.reason
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
+
+	"gumshoe/engine/statistic"
 )
 
 // ofList plans the functions of one list.
@@ -198,7 +200,7 @@ func (c *callArgs) aggregate(name string) (any, *cause) {
 	result := sum / float64(len(numbers))
 	if name == "median" {
 		slices.Sort(numbers)
-		result = quantile(numbers, 0.5)
+		result = statistic.Quantile(numbers, 0.5)
 	}
 	if !finite(result) {
 		return nil, c.label.because("not a finite number")

@@ -25,6 +25,9 @@ type run struct {
 	steps int
 	stack []frame // the predicates under way, the innermost last
 	notes []value // what was read, for people
+	// partial takes an incomplete list as far as it goes: for names, which are no
+	// evidence. In a predicate a list is complete or unknown all the same.
+	partial bool
 }
 
 type frame struct {

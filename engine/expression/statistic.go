@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"gumshoe/engine/statistic"
 )
 
 // Bounds of the robust z-score; see the package's doc.
@@ -14,41 +16,13 @@ const (
 	minHistory   = 8
 )
 
-// quantile interpolates linearly between the closest ranks of sorted numbers.
-func quantile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	i := int(math.Floor(at))
-	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
-	}
-	part := at - float64(i)
-	return sorted[i]*(1-part) + sorted[i+1]*part
-}
-
-// spread gives the median, and the median absolute deviation from it.
-func spread(numbers []float64) (median, mad float64) {
-	sorted := slices.Clone(numbers)
-	slices.Sort(sorted)
-	median = quantile(sorted, 0.5)
-	for i, x := range sorted {
-		sorted[i] = math.Abs(x - median)
-	}
-	slices.Sort(sorted)
-	return median, quantile(sorted, 0.5)
-}
-
-func robustZ(x, median, mad float64) float64 { return (x - median) / (1.4826 * mad) }
-
 // percentile needs so many samples that one of them is expected beyond it.
 func percentile(c *callArgs, rank float64) (any, *cause) {
 	numbers, why := c.list(0).numbers()
 	if why != nil {
 		return nil, why
 	}
-	need := 1
-	if beyond := min(rank, 100-rank); beyond > 0 {
-		need = int(math.Ceil(100/beyond - 1e-9))
-	}
+	need := statistic.Needed(rank)
 	if len(numbers) < need {
 		return nil, c.label.because("of %d values; %d are needed", len(numbers), need)
 	}
@@ -56,7 +30,7 @@ func percentile(c *callArgs, rank float64) (any, *cause) {
 		return nil, why
 	}
 	slices.Sort(numbers)
-	return quantile(numbers, rank/100), nil
+	return statistic.Quantile(numbers, rank/100), nil
 }
 
 func outlier(c *callArgs) (any, *cause) {
@@ -70,7 +44,7 @@ func outlier(c *callArgs) (any, *cause) {
 	if why := c.run.charge(16 * len(numbers)); why != nil {
 		return nil, why
 	}
-	median, mad := spread(numbers)
+	median, mad := statistic.Spread(numbers)
 	if mad == 0 {
 		if slices.Min(numbers) == slices.Max(numbers) {
 			return false, nil
@@ -78,7 +52,7 @@ func outlier(c *callArgs) (any, *cause) {
 		return nil, c.label.because("more than half of the values are the same, so that there is no scale to judge the others by")
 	}
 	return slices.ContainsFunc(numbers, func(x float64) bool {
-		return math.Abs(robustZ(x, median, mad)) > outlierScore
+		return math.Abs(statistic.RobustZ(x, median, mad)) > outlierScore
 	}), nil
 }
 
@@ -102,11 +76,11 @@ func (n *unusualNode) eval(e *run) (value, *cause) {
 	if len(before) < minHistory {
 		return value{}, &cause{fmt.Sprintf("there are %d earlier values of %s; %d are needed", len(before), n.path, minHistory), fix}
 	}
-	median, mad := spread(before)
+	median, mad := statistic.Spread(before)
 	if mad == 0 {
 		return value{}, &cause{reason: "the earlier values of " + n.path + " do not vary, so that there is no scale to judge this one by"}
 	}
-	z := robustZ(float(v.x), median, mad)
+	z := statistic.RobustZ(float(v.x), median, mad)
 	if !finite(z) {
 		return value{}, &cause{reason: "unusual(" + n.path + "): not a finite number"}
 	}

@@ -223,6 +223,27 @@ func (t *Template) Eval(env *Environment) (result any, unknown string) {
 	return b.String(), ""
 }
 
+// Sentence gives the text for a person: what is unknown is written "…", and the
+// rest is told all the same. It is cut where it gets too long.
+func (t *Template) Sentence(env *Environment) string {
+	var b strings.Builder
+	for _, p := range t.parts {
+		b.WriteString(p.literal)
+		if p.expression == nil {
+			continue
+		}
+		text := "…"
+		if v, why := p.expression.run(&run{env: env, label: p.expression.key}); why == nil {
+			text = inText(v)
+		}
+		if b.Len()+len(text) > maxText {
+			return b.String() + "…"
+		}
+		b.WriteString(text)
+	}
+	return b.String()
+}
+
 func inText(v value) string {
 	l, ok := v.x.(*items)
 	if !ok {

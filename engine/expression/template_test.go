@@ -78,6 +78,21 @@ func TestTemplateUnreadParts(t *testing.T) {
 	}
 }
 
+// In a sentence what is known is told, whatever else is not.
+func TestTemplateSentence(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain": "plain", "of ${cpu.used_percent} and ${inputs.tags}, $${x}": "of 23 and …, ${x}", "${inputs.tags}": "…", "${cpu.used_percent}": "23",
+	} {
+		tmpl, faults := expression.CompileTemplate(at(text), scope())
+		if faults != nil {
+			t.Fatal(faults)
+		}
+		if got := tmpl.Sentence(environment("inputs:tags")); got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestTemplateFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"ä ${inputs.ur} and ${cpuu.cores}": "web.yaml:7:22: inputs has no field \"ur\"; did you mean \"url\"? (fields: url, mode, since, limit, dsn, address, tags)\n" +
@@ -118,7 +133,9 @@ func TestNames(t *testing.T) {
 		{"inputs.tags", "", []string{"a", "b"}, ""},
 		{"errors.outcomes", "", []string{"ok"}, ""},
 		{"filter(disk.mounts, .used_percent > 99) | map(.path)", "", nil, ""},
-		{"map(filter(disk.mounts, .used_percent > 90), .path)", "disk:mounts", nil, "disk.mounts: permission denied"},
+		// Of an incomplete list those that are seen.
+		{"map(filter(disk.mounts, .used_percent > 90), .path)", "disk:mounts", []string{"/var", "/home"}, ""},
+		{"map(filter(disk.mounts, .path in map(disk.mounts, .path)), .path)", "disk:mounts", nil, "disk.mounts: permission denied"},
 		{"inputs.tags", "inputs:tags[1]", nil, "inputs.tags[1]: permission denied"},
 		{"map(1..300, string(#))", "", nil, ""},
 	} {

@@ -56,14 +56,22 @@ const (
 	maxPatience = 30 * 24 * time.Hour
 )
 
+// newBuilder makes a builder that knows nothing yet.
+func newBuilder(loader *Loader, faults *source.Faults) *builder {
+	b := &builder{
+		loader: loader, faults: faults,
+		tried:        make(map[*expression.Condition]kleene.Truth),
+		conditionsAt: make(map[compiledAt]*expression.Condition),
+		namesAt:      make(map[compiledAt]*expression.Names),
+		templatesAt:  make(map[compiledAt]*expression.Template),
+	}
+	b.poisoned = newPoison(b.isKnown)
+	return b
+}
+
 // build reads everything. The runbook it gives is only good when there is no
 // fault.
 func (b *builder) build(at Place) *engine.Runbook {
-	b.poisoned = newPoison(b.isKnown)
-	b.tried = make(map[*expression.Condition]kleene.Truth)
-	b.conditionsAt = make(map[compiledAt]*expression.Condition)
-	b.namesAt = make(map[compiledAt]*expression.Names)
-	b.templatesAt = make(map[compiledAt]*expression.Template)
 	b.book = &engine.Runbook{
 		Name: at.Name, File: at.File,
 		Patience: engine.DefaultPatience, Budget: engine.DefaultBudget,

@@ -83,6 +83,24 @@ type logsOut struct {
 	Samples []string       `json:"samples" expr:"samples"`
 }
 
+type queryIn struct {
+	URL   string            `json:"url" format:"url"`
+	Query string            `json:"query" required:"true" program:"match"`
+	Match map[string]string `json:"match"`
+	By    []string          `json:"by"`
+}
+
+type queryOut struct {
+	Series []querySeries `json:"series" expr:"series"`
+	Value  float64       `json:"value" expr:"value"`
+}
+
+type querySeries struct {
+	Name    string  `json:"name" expr:"name"`
+	Last    float64 `json:"last" expr:"last"`
+	Stepped bool    `json:"stepped" expr:"stepped"`
+}
+
 type captureIn struct {
 	Filter string        `json:"filter"`
 	Window time.Duration `json:"window" default:"10s" max:"30s"`
@@ -115,15 +133,19 @@ func fake[In, Out any](name string, cost time.Duration, risk engine.Risk) engine
 	}
 }
 
-func registry(t testing.TB) *engine.Registry {
+func registry(t testing.TB) *engine.Registry { return registryWith(t, nil) }
+
+// registryWith is registry with the doc comments of fields.
+func registryWith(t testing.TB, docs func() engine.FieldDocs) *engine.Registry {
 	t.Helper()
-	r, err := engine.NewRegistry(nil,
+	r, err := engine.NewRegistry(docs,
 		fake[struct{}, cpuOut]("host.cpu", time.Second, engine.Read),
 		fake[struct{}, diskOut]("host.disk", 100*time.Millisecond, engine.Read),
 		fake[httpIn, httpOut]("probe.http", 5*time.Second, engine.Read),
 		fake[postgresIn, postgresOut]("probe.postgres", 100*time.Millisecond, engine.Read),
 		fake[tcpIn, tcpOut]("probe.tcp", time.Second, engine.Read),
 		fake[logsIn, logsOut]("logs.file", 200*time.Millisecond, engine.Read),
+		fake[queryIn, queryOut]("metrics.prometheus", 300*time.Millisecond, engine.Read),
 		fake[captureIn, captureOut]("packets.capture", 10*time.Second, engine.Load),
 		fake[commandIn, commandOut]("command", time.Second, engine.Change),
 	)

@@ -128,7 +128,8 @@ func (l *Loader) Lint(refs ...string) (source.Faults, int) {
 // to be run.
 func (l *Loader) load(at Place, partAllowed bool) (*engine.Runbook, source.Faults) {
 	var faults source.Faults
-	b := &builder{loader: l, faults: &faults, partAllowed: partAllowed}
+	b := newBuilder(l, &faults)
+	b.partAllowed = partAllowed
 	book := b.build(at)
 	faults = faults.Sorted()
 	if faults.Err() != nil {

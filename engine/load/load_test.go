@@ -44,6 +44,24 @@ func loadText(t testing.TB, text string) *engine.Runbook {
 	return book
 }
 
+// TestLoadReadsNoDocs: what the fields of checks mean is read when a fault tells it,
+// and not for a runbook that is good.
+func TestLoadReadsNoDocs(t *testing.T) {
+	read := 0
+	loader := &load.Loader{Registry: registryWith(t, func() engine.FieldDocs {
+		read++
+		return engine.FieldDocs{"gumshoe/engine/load_test.tcpIn": {"address": "address is where to connect."}}
+	})}
+	if _, faults := loader.Load("testdata/web-slow.yaml"); len(faults) > 0 || read != 0 {
+		t.Errorf("got faults %v, and the docs were read %d times", faults, read)
+	}
+	dir := write(t, map[string]string{"x.yaml": "runbook: x\ntitle: X\nsteps:\n  port: { check: probe.tcp }\nhypotheses:\n  h: { title: H, strong: port.connect_seconds > 1 }\n"})
+	_, faults := loader.Load(filepath.Join(dir, "x.yaml"))
+	if err := faults.Err(); err == nil || !strings.Contains(err.Error(), `needs the input "address" under "with" (address is where to connect)`) || read == 0 {
+		t.Errorf("got %v, and the docs were read %d times", err, read)
+	}
+}
+
 func TestLoadDesignExample(t *testing.T) {
 	loader := &load.Loader{Registry: registry(t)}
 	book, faults := loader.Load("testdata/web-slow.yaml")

@@ -94,8 +94,8 @@ func closed(properties object, required ...string) object {
 func enum(values ...string) object { return object{"enum": values} }
 
 func secretRefSchema() object {
-	return closed(object{"secret": object{"type": "string", "pattern": "^(env|file):.",
-		"description": "where the secret is kept: env:NAME or file:PATH"}}, "secret")
+	return closed(object{"secret": object{"type": "string", "pattern": "^(none$|(env|file):.)",
+		"description": "where the secret is kept: env:NAME or file:PATH; none when it need not be given"}}, "secret")
 }
 
 func inputSchema() object {
@@ -234,7 +234,7 @@ func fieldSchema(f *engine.Field) object {
 		value = object{"type": "string"}
 	}
 	schema := object{"anyOf": []any{value, filled()}}
-	if doc := strings.TrimSpace(f.Doc); doc != "" {
+	if doc := strings.TrimSpace(f.Doc()); doc != "" {
 		schema["description"] = doc
 	}
 	if f.Default != "" {

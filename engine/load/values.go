@@ -1,6 +1,7 @@
 package load
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -44,9 +45,9 @@ func (b *builder) readWith(node source.Node, at source.Position, check *engine.D
 
 // describeField says what an input of a check takes.
 func describeField(f *engine.Field) string {
+	doc, _, _ := strings.Cut(strings.TrimSpace(f.Doc()), "\n")
 	switch {
-	case f.Doc != "":
-		doc, _, _ := strings.Cut(strings.TrimSpace(f.Doc), "\n")
+	case doc != "":
 		return strings.TrimSuffix(doc, ".")
 	case len(f.Enum) > 0:
 		return "one of " + strings.Join(f.Enum, ", ")
@@ -110,6 +111,9 @@ func (b *builder) readDurationOf(f *engine.Field, node source.Node) (engine.Valu
 	return engine.Value{Literal: d.String()}, true
 }
 
+// oneInput is a text that is one input of the runbook and nothing else.
+var oneInput = regexp.MustCompile(`^\$\{\s*inputs\.[a-z0-9_]+\s*\}$`)
+
 // readTemplateOf reads a text with ${…} for one input of a check.
 func (b *builder) readTemplateOf(f *engine.Field, node source.Node, scope *expression.Scope) (engine.Value, bool) {
 	text := node.Text()
@@ -123,6 +127,11 @@ func (b *builder) readTemplateOf(f *engine.Field, node source.Node, scope *expre
 			return engine.Value{}, false
 		}
 		return engine.Value{Literal: literal}, true
+	}
+	if f.Program != "" && !oneInput.MatchString(text.Value) {
+		b.faults.Addf(text.Position, "%s: values are not written into it, as they could make it say something else; give them in %s, or the whole as one input, \"${inputs.NAME}\"",
+			f.Name, f.Program)
+		return engine.Value{}, false
 	}
 	if fault := fits(f, t.Type()); fault != "" {
 		b.faults.Addf(text.Position, "%s: %s", f.Name, fault)

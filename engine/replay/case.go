@@ -3,7 +3,8 @@
 // A case is a YAML file that says what each step of a runbook observed, and
 // what a run on these observations has to conclude. It is recorded from a real
 // run and may be edited by hand: a field that a case leaves out is unread, never
-// zero, so a case needs to say only what matters.
+// zero, so a case needs to say only what matters. With like: it needs to say
+// only in what it differs from another.
 package replay
 
 import (
@@ -49,7 +50,9 @@ type Expect struct {
 // Folder is where the cases of a runbook are, relative to the runbook's folder.
 func Folder(runbook string) string { return path.Join("cases", runbook) }
 
-// Load reads a case of a runbook. The display name is the file's for messages.
+// Load reads a case of a runbook. The display name is the file's for messages. A
+// case that is like another takes that one's inputs, target, age and observations
+// where it has none of its own, field by field; a step that failed takes nothing.
 func Load(fsys fs.FS, name, display string, book *engine.Runbook, faults *source.Faults) (*Case, bool) {
 	root, ok := source.ReadFS(fsys, name, display, faults)
 	if !ok {
@@ -57,14 +60,73 @@ func Load(fsys fs.FS, name, display string, book *engine.Runbook, faults *source
 	}
 	before := len(faults.Wrong())
 	d := decoder{book: book, faults: faults}
-	c := d.decode(root)
+	c := d.decode(root, readBase(fsys, name, display, root, faults, nil))
 	if c != nil {
 		c.File = display
-		if want := strings.TrimSuffix(path.Base(name), path.Ext(name)); c.Name != "" && c.Name != want {
+		if want := caseName(name); c.Name != "" && c.Name != want {
 			faults.Addf(root.Field("case").Position(), "case %q is in a file named %q: they have to be equal", c.Name, path.Base(name))
 		}
 	}
 	return c, c != nil && len(faults.Wrong()) == before
+}
+
+func caseName(file string) string { return strings.TrimSuffix(path.Base(file), path.Ext(file)) }
+
+// readBase reads the case that root is like, with what that one is like; the
+// zero Node when it is like none.
+func readBase(fsys fs.FS, name, display string, root source.Node, faults *source.Faults, above []string) source.Node {
+	like := root.Field("like")
+	if like.IsZero() {
+		return source.Node{}
+	}
+	other, ok := like.String("like", faults)
+	if !ok {
+		return source.Node{}
+	}
+	above = append(above, caseName(name))
+	if strings.ContainsAny(other.Value, `/\`) {
+		faults.Addf(like.Position(), "like: want the name of a case of the same runbook, not a path")
+		return source.Node{}
+	}
+	if slices.Contains(above, other.Value) {
+		faults.Addf(like.Position(), "cases are like each other in a circle: %s", strings.Join(append(above, other.Value), ", "))
+		return source.Node{}
+	}
+	file := path.Join(path.Dir(name), other.Value+".yaml")
+	if _, err := fs.Stat(fsys, file); err != nil {
+		faults.Addf(like.Position(), "there is no case %q%s", other.Value, source.DidYouMean(other.Value, siblings(fsys, name)))
+		return source.Node{}
+	}
+	display = path.Join(path.Dir(display), other.Value+".yaml")
+	node, ok := source.ReadFS(fsys, file, display, faults)
+	if !ok {
+		return source.Node{}
+	}
+	return over(node, readBase(fsys, file, display, node, faults, above))
+}
+
+func siblings(fsys fs.FS, name string) []string {
+	files, _ := fs.Glob(fsys, path.Join(path.Dir(name), "*.yaml"))
+	for i := range files {
+		files[i] = caseName(files[i])
+	}
+	return files
+}
+
+// over lays what a case says over the case that it is like.
+func over(root, base source.Node) source.Node {
+	for _, key := range []string{"case", "about", "expect", "alert"} {
+		base = base.Without(key)
+	}
+	for _, step := range root.Field("steps").Fields() {
+		switch {
+		case !step.Value.Field("failed").IsZero():
+			base = base.Without("steps", step.Key.Value)
+		case !step.Value.Field("output").IsZero():
+			base = base.Without("steps", step.Key.Value, "failed").Without("steps", step.Key.Value, "fix")
+		}
+	}
+	return root.Over(base)
 }
 
 // decoder reads one case.
@@ -73,8 +135,8 @@ type decoder struct {
 	faults *source.Faults
 }
 
-func (d decoder) decode(root source.Node) *Case {
-	top, ok := root.Object("a case", d.faults)
+func (d decoder) decode(root, base source.Node) *Case {
+	top, ok := over(root, base).Object("a case", d.faults)
 	if !ok {
 		return nil
 	}
@@ -101,8 +163,12 @@ func (d decoder) decode(root source.Node) *Case {
 	if n, ok := top.Required("expect"); ok {
 		d.expect(n, &c.Expect)
 	}
-	if n, ok := top.Required("steps"); ok {
-		d.steps(n, c)
+	steps := top.Field("steps")
+	if top.Field("like").IsZero() {
+		steps, _ = top.Required("steps")
+	}
+	if !steps.IsZero() {
+		d.steps(steps, c)
 	}
 	top.Done()
 	return c

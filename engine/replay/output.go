@@ -84,7 +84,7 @@ func (d decoder) observation(n source.Node, step *engine.Step, item string) (eng
 		v := reflect.New(step.Check.Out.Type).Elem()
 		d.object(out, v, step.Check.Out, "", &o.Unread)
 		o.Output = v.Interface()
-		if len(o.Unread) > 0 {
+		if engine.Incomplete(o.Unread) {
 			o.Status = engine.Partial
 		}
 	}
@@ -106,6 +106,9 @@ func (d decoder) unread(n source.Node) []engine.Unread {
 		}
 		u.Reason = d.optional(o.Field("reason"), "reason")
 		u.Fix = d.optional(o.Field("fix"), "fix")
+		if asked := o.Field("not_asked"); !asked.IsZero() {
+			u.NotAsked, _ = asked.Bool("not_asked", d.faults)
+		}
 		o.Done()
 		list = append(list, u)
 	}

@@ -111,6 +111,9 @@ func recordOutput(head source.Map, out reflect.Value, prefix string, unread []en
 		if u.Fix != "" {
 			entry = append(entry, source.Entry{Key: "fix", Value: u.Fix})
 		}
+		if u.NotAsked {
+			entry = append(entry, source.Entry{Key: "not_asked", Value: true})
+		}
 		list = append(list, entry)
 	}
 	if len(list) > 0 {

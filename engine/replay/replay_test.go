@@ -46,6 +46,9 @@ func look(_ context.Context, call *engine.Call, in input) (output, error) {
 	if in.Hide {
 		call.Unread("parts[1].used_percent", "not readable", "grant it")
 	}
+	if in.Value == 3 {
+		call.NotAsked("tags", "nobody asked for them", "ask for them")
+	}
 	return output{
 		Value: in.Value, Count: 7, Mode: "slow", Yes: true,
 		Parts: []part{{"one", 12.5}, {"two: three", 99}}, Tags: map[string]int{"b": 2, "a": 1},
@@ -164,6 +167,101 @@ func loadCase(t *testing.T, b *engine.Runbook, text string) *replay.Case {
 		t.Fatal(faults.Err())
 	}
 	return c
+}
+
+// A case that is like another says only in what it differs.
+func TestLike(t *testing.T) {
+	b := book(t, `runbook: test
+title: A test
+steps:
+  plain: { check: fake.look }
+  other: { check: fake.look }
+hypotheses:
+  low:  { title: Low, proof: { if: plain.value < 1, must: true } }
+  high: { title: High, proof: { if: other.value > 9, must: true } }
+`)
+	files := fstest.MapFS{
+		"healthy.yaml": {Data: []byte(`case: healthy
+runbook: test
+about: Nothing is wrong.
+target: web-1
+expect: { status: healthy }
+steps:
+  plain: { seconds: 3, output: { value: 5, count: 1 } }
+  other: { failed: "it is gone", fix: "bring it back" }
+`)},
+		"middle.yaml": {Data: []byte(`case: middle
+runbook: test
+like: healthy
+expect: { status: inconclusive }
+steps:
+  other: { output: { value: 5 } }
+`)},
+		"kept.yaml": {Data: []byte(`case: kept
+runbook: test
+like: middle
+expect: { status: confirmed, confirmed: [low], ruled_out: [high] }
+steps:
+  plain: { output: { value: 0.5 } }
+`)},
+		"failed.yaml": {Data: []byte(`case: failed
+runbook: test
+like: middle
+expect: { status: inconclusive }
+steps:
+  plain: { failed: "no permission" }
+`)},
+	}
+	load := func(name string) *replay.Case {
+		var faults source.Faults
+		c, ok := replay.Load(files, name+".yaml", name+".yaml", b, &faults)
+		if !ok {
+			t.Fatal(faults.Err())
+		}
+		return c
+	}
+	kept := load("kept")
+	if result := replay.Run(t.Context(), b, kept); len(result.Failures) > 0 {
+		t.Error(result.Failures)
+	}
+	plain := kept.Steps["plain"][""]
+	if got := plain.Output.(output); got.Value != 0.5 || got.Count != 1 || plain.Elapsed != 3*time.Second {
+		t.Errorf("got %+v after %s; want its own value, and the count and seconds of the first", got, plain.Elapsed)
+	}
+	if kept.Target != "web-1" || kept.About != "" {
+		t.Errorf("got target %q, about %q; want the target alone to be taken", kept.Target, kept.About)
+	}
+	failed := load("failed")
+	if o := failed.Steps["plain"][""]; o.Status != engine.Failed || o.Output != nil || o.Reason != "no permission" {
+		t.Errorf("got %+v, want a failure without the output of the other case", o)
+	}
+}
+
+func TestLikeFaults(t *testing.T) {
+	b := book(t, strings.ReplaceAll(testBook, "plain.seen.Year() < 2000", "plain.count < 7"))
+	const head = "case: kept\nrunbook: test\nexpect: { status: healthy }\n"
+	for _, row := range []struct{ name, text, want string }{
+		{"no such case", head + "like: heathy\n", `kept.yaml:4:7: there is no case "heathy"; did you mean "healthy"?`},
+		{"a path", head + "like: ../healthy\n", `kept.yaml:4:7: like: want the name of a case of the same runbook, not a path`},
+		{"itself", head + "like: kept\n", `kept.yaml:4:7: cases are like each other in a circle: kept, kept`},
+		{"a circle", head + "like: other\n", `other.yaml:4:7: cases are like each other in a circle: kept, other, kept`},
+		{"a fault of the other", head + "like: healthy\n", `healthy.yaml:4:10: runbook test has no step "plian"; did you mean "plain"?`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			files := fstest.MapFS{
+				"kept.yaml":    {Data: []byte(row.text)},
+				"other.yaml":   {Data: []byte("case: other\nrunbook: test\nexpect: { status: healthy }\nlike: kept\nsteps: {}\n")},
+				"healthy.yaml": {Data: []byte("case: healthy\nrunbook: test\nexpect: { status: healthy }\nsteps: { plian: { output: {} } }\n")},
+			}
+			var faults source.Faults
+			if _, ok := replay.Load(files, "kept.yaml", "kept.yaml", b, &faults); ok {
+				t.Error("it was accepted")
+			}
+			if err := faults.Err(); err == nil || !strings.HasPrefix(err.Error(), row.want) {
+				t.Errorf("got  %v\nwant %s", err, row.want)
+			}
+		})
+	}
 }
 
 func TestCompare(t *testing.T) {

@@ -118,6 +118,50 @@ func (n Node) Field(key string) Node {
 	return Node{}
 }
 
+// Over gives the node laid over another: of two mappings the fields of both,
+// those of both laid over each other; else the node itself, unless it is absent.
+// Every value keeps its place. Neither node changes.
+func (n Node) Over(base Node) Node {
+	if n.IsZero() {
+		return base
+	}
+	if !n.IsMapping() || !base.IsMapping() {
+		return n
+	}
+	merged := *n.value
+	merged.fields = nil
+	for _, field := range base.Fields() {
+		field.Value = n.Field(field.Key.Value).Over(field.Value)
+		merged.fields = append(merged.fields, field)
+	}
+	for _, field := range n.Fields() {
+		if base.Field(field.Key.Value).IsZero() {
+			merged.fields = append(merged.fields, field)
+		}
+	}
+	return Node{&merged}
+}
+
+// Without gives the node without the value at a path of keys. The node itself
+// does not change.
+func (n Node) Without(keys ...string) Node {
+	if !n.IsMapping() || len(keys) == 0 {
+		return n
+	}
+	rest := *n.value
+	rest.fields = nil
+	for _, field := range n.Fields() {
+		if field.Key.Value == keys[0] {
+			if len(keys) == 1 {
+				continue
+			}
+			field.Value = field.Value.Without(keys[1:]...)
+		}
+		rest.fields = append(rest.fields, field)
+	}
+	return Node{&rest}
+}
+
 // Items gives the values of a list. It is empty for any other node.
 func (n Node) Items() []Node {
 	if n.value == nil {
