@@ -255,3 +255,17 @@ func (s suite) concurrent(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// Destinations reads the entries of a list of allowed targets.
+func Destinations(t testing.TB, entries ...string) []engine.Destination {
+	t.Helper()
+	list := make([]engine.Destination, 0, len(entries))
+	for _, text := range entries {
+		d, err := engine.ParseDestination(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, d)
+	}
+	return list
+}

@@ -52,7 +52,7 @@ func values(t *testing.T, prefix string, v reflect.Value, described *engine.Stru
 		case reflect.Float64:
 			if n := value.Float(); math.IsNaN(n) || math.IsInf(n, 0) {
 				t.Errorf("%s is %v", name, n)
-			} else if strings.HasSuffix(f.Name, "_bytes") && n < 0 || strings.HasSuffix(f.Name, "_seconds") && n < 0 {
+			} else if n < 0 && (strings.HasSuffix(f.Name, "_bytes") || strings.HasSuffix(f.Name, "_seconds") && !signed(f.Name)) {
 				t.Errorf("%s is %v, below 0", name, n)
 			}
 		case reflect.String:
@@ -78,6 +78,12 @@ func values(t *testing.T, prefix string, v reflect.Value, described *engine.Stru
 			}
 		}
 	}
+}
+
+// signed tells whether a time can be below 0: an offset and a step have a
+// direction.
+func signed(name string) bool {
+	return strings.HasSuffix(name, "offset_seconds") || strings.HasSuffix(name, "step_seconds") || strings.HasSuffix(name, "before_onset_seconds")
 }
 
 func byTag(v reflect.Value, tag string) reflect.Value {

@@ -155,6 +155,7 @@ func (s Source) lookCgroup(ctx context.Context, call *engine.Call, in CgroupInpu
 	}
 	throttledBefore, _ := cgroupThrottles(&before.cpu)
 	killsBefore, killsErr := cgroupKills(&before.memory)
+	pressureBefore := cgroupPressure(&before.unified)
 	started := time.Now()
 	if err := wait(ctx, in.Window); err != nil {
 		return o, err
@@ -170,7 +171,7 @@ func (s Source) lookCgroup(ctx context.Context, call *engine.Call, in CgroupInpu
 	o.memory(call, &l.memory)
 	o.kills(call, &l.memory, killsBefore, killsErr)
 	o.pids(call, &l.pids)
-	o.pressure(call, &l.unified)
+	o.pressure(call, &l.unified, pressureBefore)
 	for _, h := range l.each() {
 		if len(h.levels) == 0 {
 			continue
@@ -238,22 +239,35 @@ func cgroupPressureFields() []string {
 	return fields
 }
 
-// pressure reads what cgroup v2 counts beside the controllers.
-func (o *Cgroup) pressure(call *engine.Call, h *cgroupHierarchy) {
+// cgroupPressure reads what cgroup v2 counts beside the controllers, by resource.
+func cgroupPressure(h *cgroupHierarchy) map[string]stallReading {
+	readings := make(map[string]stallReading)
+	if len(h.levels) == 0 {
+		return readings
+	}
+	for _, resource := range []string{"cpu", "memory", "io"} {
+		if r, err := readStall(filepath.Join(h.levels[0], resource+".pressure")); err == nil {
+			readings[resource] = r
+		}
+	}
+	return readings
+}
+
+func (o *Cgroup) pressure(call *engine.Call, h *cgroupHierarchy, before map[string]stallReading) {
 	if len(h.levels) == 0 {
 		return
 	}
+	after := cgroupPressure(h)
 	for _, r := range []struct {
 		name  string
 		stall *Stall
 	}{{"cpu", &o.CPUPressure}, {"memory", &o.MemoryPressure}, {"io", &o.IOPressure}} {
-		text, err := os.ReadFile(filepath.Join(h.levels[0], r.name+".pressure"))
-		if err != nil {
+		if !after[r.name].seen() {
 			reason, fix := "this cgroup does not report pressure (PSI)", noPSI
 			unread(call, reason, fix, stallPaths(r.name+"_pressure", "some")...)
 			unread(call, reason, fix, stallPaths(r.name+"_pressure", "full")...)
 			continue
 		}
-		r.stall.fill(call, r.name+"_pressure", string(text))
+		r.stall.fill(call, r.name+"_pressure", before[r.name], after[r.name])
 	}
 }

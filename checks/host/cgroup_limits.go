@@ -40,20 +40,28 @@ type cgroupThrottle struct {
 func cgroupThrottles(h *cgroupHierarchy) ([]cgroupThrottle, error) {
 	levels := make([]cgroupThrottle, len(h.levels))
 	for i, dir := range h.levels {
-		level := cgroupThrottle{dir: dir}
-		var err error
-		if level.cores, err = cgroupCores(dir, h.v2); err != nil {
+		level, err := cgroupThrottleOf(dir, h.v2)
+		if err != nil {
 			return nil, err
 		}
-		stat, err := cgroupCounters(dir, "cpu.stat")
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		level.periods, level.throttled = stat["nr_periods"], stat["nr_throttled"]
-		level.seconds = float64(stat["throttled_usec"])/1e6 + float64(stat["throttled_time"])/1e9 // v2, v1
 		levels[i] = level
 	}
 	return levels, nil
+}
+
+func cgroupThrottleOf(dir string, v2 bool) (cgroupThrottle, error) {
+	level := cgroupThrottle{dir: dir}
+	var err error
+	if level.cores, err = cgroupCores(dir, v2); err != nil {
+		return level, err
+	}
+	stat, err := cgroupCounters(dir, "cpu.stat")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return level, err
+	}
+	level.periods, level.throttled = stat["nr_periods"], stat["nr_throttled"]
+	level.seconds = float64(stat["throttled_usec"])/1e6 + float64(stat["throttled_time"])/1e9 // v2, v1
+	return level, nil
 }
 
 // cgroupCores reads the quota of one level: "50000 100000" or "max 100000", and

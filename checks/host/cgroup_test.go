@@ -2,11 +2,9 @@ package host
 
 import (
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -57,7 +55,7 @@ func TestCgroupV2(t *testing.T) {
 		service + "cpu.stat":      "usage_usec 1\nnr_periods 110\nnr_throttled 14\nthrottled_usec 7500000\n",
 		service + "memory.events": "low 0\nhigh 7\nmax 3\noom 2\noom_kill 5\noom_group_kill 0\n",
 	}
-	all := Stall{12.5, 6, 1.25, 3, 2, 1}
+	all := Stall{0, 0, 12.5, 6, 1.25, 3, 2, 1}
 	want := Cgroup{
 		Version: CgroupV2, Exists: true, Path: "/web.slice/nginx.service",
 		CPULimitCores: 1.5, CPUThrottledPercent: 40, ThrottledSecondsPerSecond: 2.5,
@@ -118,7 +116,7 @@ func TestCgroupV1Container(t *testing.T) {
 		CPULimitCores: 0.5, CPUThrottledPercent: 20, ThrottledSecondsPerSecond: 0.5,
 		MemoryUsedBytes: 4000, OOMKills: 1, PIDsUsed: 3,
 	})
-	if got, want := cgroupUnread(o), "memory_high_events oom_events"; got != want || len(o.Unread) != 2+18 {
+	if got, want := cgroupUnread(o), "memory_high_events oom_events"; got != want || len(o.Unread) != 2+24 {
 		t.Errorf("unread: got %q and %d in all, want %q and the pressure", got, len(o.Unread), want)
 	}
 }
@@ -216,28 +214,15 @@ func TestCgroupMissing(t *testing.T) {
 	}
 }
 
-// TestCgroupOfThisHost makes a cgroup of v1 with limits, where there is v1.
-func TestCgroupOfThisHost(t *testing.T) {
-	l, err := (Source{}).cgroups("/")
-	if err != nil || os.Geteuid() != 0 || len(l.cpu.levels) == 0 || len(l.memory.levels) == 0 || l.cpu.v2 || l.memory.v2 {
-		t.Skip("needs root, and cgroup v1 with cpu and memory")
+// TestRealCgroup makes a cgroup with limits.
+func TestRealCgroup(t *testing.T) {
+	if !checktest.Real() {
+		t.Skip("it makes a cgroup on this machine: set GUMSHOE_TEST_REAL=1")
 	}
-	name := "gumshoe-test-" + strconv.Itoa(os.Getpid())
-	for _, file := range []struct{ dir, name, text string }{
-		{l.cpu.levels[0], "cpu.cfs_quota_us", "25000"}, {l.memory.levels[0], "memory.limit_in_bytes", "67108864"},
-	} {
-		dir := filepath.Join(file.dir, name)
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Skipf("may not make a cgroup here: %v", err)
-		}
-		t.Cleanup(func() { os.Remove(dir) })
-		if err := os.WriteFile(filepath.Join(dir, file.name), []byte(file.text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, o := checktest.Observe[Cgroup](t, Source{}.Cgroup(), map[string]any{"path": "/" + name, "window": "100ms"})
-	if !got.Exists || got.CPULimitCores != 0.25 || got.MemoryLimitBytes != 64<<20 || got.MemoryUsedBytes > 1<<20 || got.OOMKills != 0 {
-		t.Errorf("got %+v, want 0.25 cores and 64 MiB", got)
+	g := checktest.NewCgroup(t, checktest.Limits{CPUCores: 0.25, MemoryBytes: 64 << 20, PIDs: 50})
+	got, o := checktest.Observe[Cgroup](t, Source{}.Cgroup(), map[string]any{"path": g.Path, "window": "100ms"})
+	if !got.Exists || got.CPULimitCores != 0.25 || got.MemoryLimitBytes != 64<<20 || got.MemoryUsedBytes > 1<<20 || got.OOMKills != 0 || got.PIDsLimit != 50 {
+		t.Errorf("got %+v, want 0.25 cores, 64 MiB and 50 threads", got)
 	}
 	for _, field := range append(cgroupCPUFields(), cgroupMemoryFields()...) {
 		if checktest.HasUnread(o, field) {
@@ -248,25 +233,17 @@ func TestCgroupOfThisHost(t *testing.T) {
 
 // TestRealCgroupThrottled lets a program run into a quota of a quarter core.
 func TestRealCgroupThrottled(t *testing.T) {
-	l, err := (Source{}).cgroups("/")
-	if err != nil || os.Geteuid() != 0 || len(l.cpu.levels) == 0 || l.cpu.v2 {
-		t.Skip("needs root, and cgroup v1 with cpu")
+	if !checktest.Real() {
+		t.Skip("it makes a cgroup on this machine: set GUMSHOE_TEST_REAL=1")
 	}
-	name := "gumshoe-throttled-" + strconv.Itoa(os.Getpid())
-	dir := filepath.Join(l.cpu.levels[0], name)
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Skipf("may not make a cgroup here: %v", err)
-	}
-	t.Cleanup(func() { os.Remove(dir) })
-	if err := os.WriteFile(filepath.Join(dir, "cpu.cfs_quota_us"), []byte("25000"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	hog := exec.Command("sh", "-c", "echo $$ > "+dir+"/cgroup.procs; while :; do :; done")
+	g := checktest.NewCgroup(t, checktest.Limits{CPUCores: 0.25})
+	hog := exec.Command("sh", "-c", "while :; do :; done")
 	if err := hog.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { hog.Process.Kill(); hog.Wait() })
-	got, _ := checktest.Observe[Cgroup](t, Source{}.Cgroup(), map[string]any{"path": "/" + name, "window": "2s"})
+	t.Cleanup(func() { _ = hog.Process.Kill(); _ = hog.Wait() })
+	g.Join(t, hog.Process.Pid)
+	got, _ := checktest.Observe[Cgroup](t, Source{}.Cgroup(), map[string]any{"path": g.Path, "window": "2s"})
 	if got.CPUThrottledPercent < 50 || got.ThrottledSecondsPerSecond < 0.2 || got.CPULimitCores != 0.25 {
 		t.Errorf("got %+v, want it to be throttled in most periods", got)
 	}

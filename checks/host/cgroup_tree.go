@@ -44,6 +44,9 @@ func (l *cgroupLayout) each() []*cgroupHierarchy {
 	return []*cgroupHierarchy{&l.memory, &l.cpu, &l.pids, &l.unified}
 }
 
+// cgroupTop is wanted by who looks at all that is mounted; no path is like it.
+const cgroupTop = "\x00"
+
 // cgroups finds the wanted cgroup, or our own when wanted is "", in each
 // hierarchy. Mounts outside /sys are passed over: we may read only there.
 func (s Source) cgroups(wanted string) (cgroupLayout, error) {
@@ -135,6 +138,8 @@ func (s Source) cgroupHierarchy(mounts []mount, controller, wanted string, membe
 		switch {
 		case wanted == "":
 			at = h.path
+		case wanted == cgroupTop:
+			at = m.root
 		case within(at, m.point): // as a person pastes it
 			at = path.Join(m.root, strings.TrimPrefix(at, m.point))
 		}

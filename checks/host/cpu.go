@@ -61,6 +61,12 @@ type CPU struct {
 	// Blocked is the mean number of threads that waited uninterruptibly for a
 	// disk, over the same ten looks.
 	Blocked float64 `json:"blocked" expr:"blocked"`
+	// ContextSwitchesPerSecond is how often a core changed from one thread to
+	// another.
+	ContextSwitchesPerSecond float64 `json:"context_switches_per_second" expr:"context_switches_per_second"`
+	// ForksPerSecond is the rate at which processes and threads were started. Many
+	// short ones use a host up without any of them showing in a list.
+	ForksPerSecond float64 `json:"forks_per_second" expr:"forks_per_second"`
 	// Load1 is the kernel's load average over 1 minute: threads running, ready to
 	// run or waiting uninterruptibly (for a disk or NFS, so not only for the CPU).
 	Load1 float64 `json:"load1" expr:"load1"`
@@ -113,7 +119,12 @@ func (s Source) lookCPU(ctx context.Context, call *engine.Call, in CPUInput) (CP
 	if err != nil {
 		return o, err
 	}
-	for range queueLooks {
+	earlier, err := s.counters("stat")
+	if err != nil {
+		return o, err
+	}
+	started := time.Now()
+	for look := range queueLooks {
 		if err := wait(ctx, in.Window/queueLooks); err != nil {
 			return o, err
 		}
@@ -123,6 +134,9 @@ func (s Source) lookCPU(ctx context.Context, call *engine.Call, in CPUInput) (CP
 		}
 		o.RunQueue += float64(max(stat["procs_running"]-1, 0)) / queueLooks
 		o.Blocked += float64(stat["procs_blocked"]) / queueLooks
+		if look == queueLooks-1 {
+			o.rates(call, earlier, stat, time.Since(started).Seconds())
+		}
 	}
 	after, err := s.coreTimes(ctx)
 	if err != nil {
@@ -137,6 +151,25 @@ func (s Source) lookCPU(ctx context.Context, call *engine.Call, in CPUInput) (CP
 		unread(call, "cannot read "+s.proc("loadavg"), "", "load1", "load5", "load15", "load1_per_core")
 	}
 	return o, nil
+}
+
+// rates fills in what the kernel counts beside time.
+func (o *CPU) rates(call *engine.Call, before, after map[string]int64, seconds float64) {
+	for _, rate := range []struct {
+		counter, field string
+		value          *float64
+	}{
+		{"ctxt", "context_switches_per_second", &o.ContextSwitchesPerSecond},
+		{"processes", "forks_per_second", &o.ForksPerSecond},
+	} {
+		first, had := before[rate.counter]
+		last, has := after[rate.counter]
+		if !had || !has {
+			call.Unread(rate.field, "the kernel does not count it here", "")
+			continue
+		}
+		*rate.value = float64(max(last-first, 0)) / seconds
+	}
 }
 
 // coreTimes reads the time counters of each core that is online; there is at

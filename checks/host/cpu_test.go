@@ -15,8 +15,8 @@ func TestCPUConforms(t *testing.T) {
 // stat writes a /proc/stat of two cores: user nice system idle iowait irq
 // softirq steal, in hundredths of a second.
 func stat(core0, core1 string, running, blocked int) string {
-	return fmt.Sprintf("cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 %s 0 0\ncpu1 %s 0 0\nintr 1 2 3\nprocs_running %d\nprocs_blocked %d\n",
-		core0, core1, running, blocked)
+	return fmt.Sprintf("cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 %s 0 0\ncpu1 %s 0 0\nintr 1 2 3\nctxt %d\nprocesses %d\nprocs_running %d\nprocs_blocked %d\n",
+		core0, core1, 1000+300*running, 40+10*running, running, blocked)
 }
 
 func TestCPUShares(t *testing.T) {
@@ -46,6 +46,7 @@ func TestCPUShares(t *testing.T) {
 			tt.want.Cores, tt.want.Load1, tt.want.Load5, tt.want.Load15, tt.want.Load1PerCore = 2, 3, 2, 1, 1.5
 			// The tree changes in the middle: five looks see the queue of each.
 			tt.want.RunQueue, tt.want.Blocked = 2, 1
+			tt.want.ContextSwitchesPerSecond, tt.want.ForksPerSecond = 1200, 40
 			same(t, got, tt.want)
 			if len(o.Unread) > 0 {
 				t.Errorf("unread %v", o.Unread)

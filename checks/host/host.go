@@ -35,9 +35,25 @@ type Source struct {
 	Etc string
 	// Sys is where sysfs is mounted; "" means /sys.
 	Sys string
+	// Messages is where the kernel's messages are.
+	Messages Messages
+	// Run is the runtime folder, where systemd is asked; "" means /run.
+	Run string
+
+	// Chronyd is the address at which chronyd is asked; "" means 127.0.0.1:323.
+	Chronyd string
+
+	// FsyncCommand is the program, with its first arguments, that measures how long
+	// syncs take in the directory that is added to it (MeasureFsync); empty means
+	// to measure in this process, which then cannot end while a disk hangs.
+	FsyncCommand []string
 
 	// statfs is the system call, which a test lets hang; nil means the kernel's.
 	statfs func(path string) (unix.Statfs_t, error)
+	// adjtimex is the system call, with its state; nil means the kernel's.
+	adjtimex func() (unix.Timex, int, error)
+	// readClocks reads CLOCK_REALTIME and CLOCK_BOOTTIME; nil means the kernel's.
+	readClocks func() (wall, steady time.Duration)
 }
 
 // proc gives the path of a file in procfs.
@@ -96,6 +112,18 @@ func (s Source) number(elem ...string) (int64, error) {
 		return 0, err
 	}
 	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+}
+
+// uptime gives the seconds since the host was booted, in whose terms the start of
+// processes is counted.
+func (s Source) uptime() (float64, error) {
+	text, err := os.ReadFile(s.proc("uptime"))
+	if err != nil {
+		return 0, err
+	}
+	var seconds float64
+	_, err = fmt.Sscan(string(text), &seconds)
+	return seconds, err
 }
 
 // blind says that a file of the kernel could not be read, and what to do.

@@ -107,9 +107,7 @@ func asNobody(t *testing.T) bool {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(copied, self, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	checktest.WriteProgram(t, copied, self)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, copied, "-test.run=^"+t.Name()+"$", "-test.v")

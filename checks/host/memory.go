@@ -17,6 +17,16 @@ type MemoryInput struct {
 	Window time.Duration `json:"window" default:"1s" min:"100ms" max:"30s"`
 }
 
+// Overcommit is how the kernel promises memory.
+type Overcommit string
+
+// The ways, by their number in vm.overcommit_memory.
+const (
+	OvercommitHeuristic Overcommit = "heuristic" // 0
+	OvercommitAlways    Overcommit = "always"    // 1
+	OvercommitNever     Overcommit = "never"     // 2
+)
+
 // Memory is what host.memory observes.
 type Memory struct {
 	// TotalBytes is the memory that the kernel manages.
@@ -42,12 +52,18 @@ type Memory struct {
 	ShmemBytes int64 `json:"shmem_bytes" expr:"shmem_bytes"`
 	// DirtyBytes is file data waiting to be written, or being written, to disk.
 	DirtyBytes int64 `json:"dirty_bytes" expr:"dirty_bytes"`
+	// HugePagesFreeBytes is what of huge_pages_bytes nobody uses.
+	HugePagesFreeBytes int64 `json:"huge_pages_free_bytes" expr:"huge_pages_free_bytes"`
 	// HugePagesBytes is memory set aside for huge pages, used or not: programs
 	// that do not ask for huge pages cannot have it.
 	HugePagesBytes int64 `json:"huge_pages_bytes" expr:"huge_pages_bytes"`
+	// Overcommit says how much programs are promised (vm.overcommit_memory):
+	// heuristic, any but obviously too much; always; or never more than the commit
+	// limit.
+	Overcommit Overcommit `json:"overcommit" expr:"overcommit" enum:"heuristic,always,never"`
 	// CommittedPercent is what programs were promised in percent of the commit
-	// limit. Above 100 is normal unless overcommitting is forbidden
-	// (vm.overcommit_memory=2), when allocations fail at 100.
+	// limit. Above 100 is normal, unless overcommit is never, when allocations fail
+	// at 100.
 	CommittedPercent float64 `json:"committed_percent" expr:"committed_percent"`
 
 	// SwapTotalBytes is the size of all swap areas; 0 means no swap.
@@ -136,7 +152,19 @@ func (s Source) lookMemory(ctx context.Context, call *engine.Call, in MemoryInpu
 		return o, blind(s.proc("meminfo"), err)
 	}
 	o.levels(now)
+	o.promises(call, s)
 	return o, nil
+}
+
+// promises fills in how the kernel promises memory.
+func (o *Memory) promises(call *engine.Call, s Source) {
+	mode, err := s.number("sys", "vm", "overcommit_memory")
+	ways := []Overcommit{OvercommitHeuristic, OvercommitAlways, OvercommitNever}
+	if err != nil || mode < 0 || int(mode) >= len(ways) {
+		call.Unread("overcommit", "cannot read "+s.proc("sys/vm/overcommit_memory"), "mount procfs there")
+		return
+	}
+	o.Overcommit = ways[mode]
 }
 
 // levels fills in what a single look at /proc/meminfo tells.
@@ -151,6 +179,7 @@ func (o *Memory) levels(now *mem.VirtualMemoryStat) {
 	o.ShmemBytes = int64(now.Shared)
 	o.DirtyBytes = int64(now.Dirty + now.WriteBack)
 	o.HugePagesBytes = int64(now.HugePagesTotal * now.HugePageSize)
+	o.HugePagesFreeBytes = int64(now.HugePagesFree * now.HugePageSize)
 	o.CommittedPercent = percent(int64(now.CommittedAS), int64(now.CommitLimit))
 	o.SwapTotalBytes = int64(now.SwapTotal)
 	o.SwapUsedBytes = max(int64(now.SwapTotal)-int64(now.SwapFree)-int64(now.SwapCached), 0)

@@ -31,19 +31,19 @@ SwapFree:         290000 kB
 CommitLimit:     1000000 kB
 Committed_AS:    1500000 kB
 HugePages_Total:       4
-HugePages_Free:        4
+HugePages_Free:        3
 Hugepagesize:       2048 kB
 `
 
 func TestMemorySwapStorm(t *testing.T) {
-	before := tree{"meminfo": meminfo, "vmstat": "pswpin 1000\npswpout 50\npgmajfault 70\noom_kill 3\n"}
+	before := tree{"meminfo": meminfo, "vmstat": "pswpin 1000\npswpout 50\npgmajfault 70\noom_kill 3\n", "sys/vm/overcommit_memory": "2\n"}
 	after := tree{"vmstat": "pswpin 3000\npswpout 150\npgmajfault 570\noom_kill 5\n"}
 	got, o := fed[Memory, MemoryInput](t, Source.Memory, before, after, nil)
 	page := float64(os.Getpagesize())
 	same(t, got, Memory{
 		TotalBytes: 1024000000, AvailableBytes: 256000000, AvailablePercent: 25, UsedPercent: 75, FreeBytes: 102400000,
 		CachedBytes: 240000 << 10, SlabUnreclaimableBytes: 20000 << 10, ShmemBytes: 50000 << 10, DirtyBytes: 4000 << 10,
-		HugePagesBytes: 8 << 20, CommittedPercent: 150,
+		HugePagesBytes: 8 << 20, HugePagesFreeBytes: 6 << 20, Overcommit: OvercommitNever, CommittedPercent: 150,
 		SwapTotalBytes: 400000 << 10, SwapUsedBytes: 100000 << 10, SwapUsedPercent: 25,
 		SwapInBytesPerSecond: 2000 * page, SwapOutBytesPerSecond: 100 * page, MajorFaultsPerSecond: 500,
 		OOMKills: 5, OOMKillsInWindow: 2,
@@ -63,9 +63,9 @@ func TestMemoryOldKernelWithoutSwap(t *testing.T) {
 	if got.SwapUsedPercent != 0 || got.SwapUsedBytes != 0 {
 		t.Errorf("swap: got %v %% (%d bytes) used of nothing", got.SwapUsedPercent, got.SwapUsedBytes)
 	}
-	for _, field := range []string{"oom_kills", "oom_kills_in_window"} {
+	for _, field := range []string{"oom_kills", "oom_kills_in_window", "overcommit"} {
 		if !checktest.HasUnread(o, field) {
-			t.Errorf("%s was not counted before Linux 4.13 and is not unread", field)
+			t.Errorf("%s is not there and is not unread", field)
 		}
 	}
 }

@@ -154,14 +154,6 @@ func whyNoFile(path string, err error) (reason, fix string) {
 	return fmt.Sprintf("cannot read %s: %v", path, err), "run gumshoe where the kernel's own procfs is mounted, outside a sandbox"
 }
 
-func whyNoConntrack(dir string, err error) (reason, fix string) {
-	if errors.Is(err, fs.ErrNotExist) {
-		return "connection tracking is not loaded, so that its table cannot fill",
-			"modprobe nf_conntrack, if this host should track connections"
-	}
-	return whyNoFile(dir, err)
-}
-
 // softnet is how the processors fared with incoming packets.
 type softnet struct {
 	path        string

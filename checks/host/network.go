@@ -2,7 +2,10 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"gumshoe/engine"
@@ -79,8 +82,8 @@ type Network struct {
 	// packets left when its time for them was up (net.core.netdev_budget).
 	SoftnetSqueezedInWindow int64 `json:"softnet_squeezed_in_window" expr:"softnet_squeezed_in_window"`
 
-	// ConntrackUsed is the number of connections that the firewall tracks. Unread
-	// when connection tracking is not loaded, and nothing can fill up.
+	// ConntrackUsed is the number of connections that the firewall tracks. 0, as the
+	// next two, when connection tracking is not loaded and nothing can fill up.
 	ConntrackUsed int64 `json:"conntrack_used" expr:"conntrack_used"`
 	// ConntrackMax is how many it can track; 0 means no limit.
 	ConntrackMax int64 `json:"conntrack_max" expr:"conntrack_max"`
@@ -251,11 +254,21 @@ func (o *Network) conntrack(call *engine.Call, s Source) {
 	if err == nil {
 		err = maxErr
 	}
+	if errors.Is(err, fs.ErrNotExist) && s.hasNetworkSettings() {
+		return // not loaded
+	}
 	if err != nil {
-		reason, fix := whyNoConntrack(s.proc("sys/net/netfilter"), err)
+		reason, fix := whyNoFile(s.proc("sys/net/netfilter"), err)
 		unread(call, reason, fix, "conntrack_used", "conntrack_max", "conntrack_used_percent")
 		return
 	}
 	o.ConntrackUsed, o.ConntrackMax = used, most
 	o.ConntrackUsedPercent = percent(used, most)
+}
+
+// hasNetworkSettings tells whether the kernel's settings of the network can be
+// seen, so that one that is missing does not exist.
+func (s Source) hasNetworkSettings() bool {
+	_, err := os.Stat(s.proc("sys/net/core"))
+	return err == nil
 }

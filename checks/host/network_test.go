@@ -113,6 +113,18 @@ func unreadPaths(o engine.Observation) string {
 	return strings.Join(paths, " ")
 }
 
+// Connection tracking that is not loaded cannot fill up.
+func TestNetworkWithoutConntrack(t *testing.T) {
+	before := quietNetwork()
+	delete(before, "sys/net/netfilter/nf_conntrack_count")
+	delete(before, "sys/net/netfilter/nf_conntrack_max")
+	before["sys/net/core/somaxconn"] = "4096\n"
+	got, o := fed[Network, NetworkInput](t, network, before, nil, nil)
+	if got.ConntrackUsed != 0 || got.ConntrackMax != 0 || checktest.HasUnread(o, "conntrack_used_percent") {
+		t.Errorf("got %d of %d, unread %v; want none, observed", got.ConntrackUsed, got.ConntrackMax, o.Unread)
+	}
+}
+
 // TestNetworkUnread: what is missing or strange is unread, and says why.
 func TestNetworkUnread(t *testing.T) {
 	const rates = "interfaces[0].rx_bytes_per_second"
@@ -149,8 +161,8 @@ func TestNetworkUnread(t *testing.T) {
 			"softnet_dropped_in_window", "on- or offline", "look again",
 		},
 		{
-			"conntrack not loaded", func(before, _ tree) { delete(before, "sys/net/netfilter/nf_conntrack_count") }, nil,
-			"conntrack_used_percent", "not loaded", "modprobe nf_conntrack",
+			"no settings to be seen", func(before, _ tree) { delete(before, "sys/net/netfilter/nf_conntrack_count") }, nil,
+			"conntrack_used_percent", "there is no", "sandbox",
 		},
 		{
 			"interface appeared", func(before, _ tree) { before["net/dev"] = netdev("eth1 0 0 0 0 0 0 0 0") }, nil,

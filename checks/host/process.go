@@ -7,11 +7,12 @@ import (
 	"strconv"
 	"time"
 
+	"gumshoe/checks/systemd"
 	"gumshoe/engine"
 )
 
-// ProcessInput are the inputs of host.process: at least one of name, pid and
-// exe. A process has to match all that are given.
+// ProcessInput are the inputs of host.process: at least one of name, pid, exe
+// and unit. A process has to match all that are given.
 type ProcessInput struct {
 	// Name is the program's name, as in ps -o comm. The kernel keeps 15 bytes of
 	// it; of a longer one the rest is compared with the command line's first word.
@@ -21,7 +22,13 @@ type ProcessInput struct {
 	// Exe is the absolute path of the program's file. Of other users' processes it
 	// is known to root alone.
 	Exe string `json:"exe" format:"path"`
-	// Window is how long to watch how much processor time each process takes.
+	// Unit is the unit of systemd in whose control group it runs: nginx or
+	// nginx.service, a slice or a scope. Known without root and without asking
+	// systemd.
+	Unit string `json:"unit"`
+	// Window is how long to watch how much processor time each process takes, and
+	// which start and end. A program that crashes soon after each start shows in a
+	// window longer than that.
 	Window time.Duration `json:"window" default:"1s" min:"100ms" max:"30s"`
 }
 
@@ -34,6 +41,27 @@ type ProcessDetail struct {
 	Running bool `json:"running" expr:"running"`
 	// Count is the number of processes that matched, with zombies.
 	Count int `json:"count" expr:"count"`
+
+	// Stopped tells whether all that matched and have not ended are held by a signal
+	// (SIGSTOP, Ctrl-Z) or a debugger: they run, and do nothing. Unread when none
+	// matched.
+	Stopped bool `json:"stopped" expr:"stopped"`
+	// YoungestAgeSeconds is the time since the youngest that matched started, and
+	// has not ended. It stays small when a program is started again and again.
+	// Unread when none matched.
+	YoungestAgeSeconds float64 `json:"youngest_age_seconds" expr:"youngest_age_seconds"`
+	// StartedInWindow is the number of processes that matched and started in the
+	// window. Of those that live for less than about 5 ms some are missed, here and
+	// in ended_in_window.
+	StartedInWindow int `json:"started_in_window" expr:"started_in_window"`
+	// EndedInWindow is the number of processes that matched and ended in the window,
+	// whether they were there before or started in it. Both above 0, window after
+	// window, is a crash loop, or a program that starts a process for each request.
+	EndedInWindow int `json:"ended_in_window" expr:"ended_in_window"`
+	// Restarts is how many times systemd restarted the unit by itself since somebody
+	// last started it. Unread without the input unit, for units that are not
+	// services, and without systemd.
+	Restarts int64 `json:"restarts" expr:"restarts"`
 
 	// PID is the process id. Unread, as all up to oom_score, when none matched.
 	PID int `json:"pid" expr:"pid"`
@@ -90,36 +118,41 @@ const maxMatches = 20
 // processMainFields depend on there being a process.
 func processMainFields() []string {
 	return []string{"pid", "name", "state", "cpu_percent", "rss_bytes", "memory_percent", "threads", "open_files",
-		"open_files_limit", "open_files_used_percent", "started", "age_seconds", "children", "oom_score"}
+		"open_files_limit", "open_files_used_percent", "started", "age_seconds", "children", "oom_score", "stopped", "youngest_age_seconds"}
 }
 
 // processAllFields depend on our seeing every process.
 func processAllFields() []string {
-	return []string{"count", "total_cpu_percent", "total_rss_bytes", "total_memory_percent", "total_threads", "processes"}
+	return []string{"count", "total_cpu_percent", "total_rss_bytes", "total_memory_percent", "total_threads", "processes",
+		"stopped", "youngest_age_seconds", "started_in_window", "ended_in_window"}
 }
 
 // Process is the check host.process.
 //
-// It reads /proc/PID/stat of every process at the window's start and end, and
-// more of those that match. In a container it sees the container's processes
-// only. The command line is compared, and never reported: it may hold secrets.
+// It reads /proc/PID/stat of every process at the window's start and end, in
+// between that of those that start, and more of those that match. In a container
+// it sees the container's processes only. The command line is compared, and never
+// reported: it may hold secrets. Given a unit, systemd is asked how often it
+// restarted it, as host.services asks.
 //
 // Example:
 //
 //	nginx: { check: host.process, with: { name: nginx } }
+//	crashes: { check: host.process, with: { unit: nginx, window: 10s } }
 //
 // By hand:
 //
 //	ps -o pid,stat,pcpu,rss,nlwp,lstart,etimes,comm -C nginx
 //	ls /proc/PID/fd | wc -l
 //	grep "open files" /proc/PID/limits
+//	systemctl show --property=NRestarts nginx
 func (s Source) Process() engine.Check[ProcessInput, ProcessDetail] {
 	return engine.Check[ProcessInput, ProcessDetail]{
 		Name:      "host.process",
-		Doc:       "Whether a program runs, given its name, process id or file, and what it takes of processor, memory and open files.",
+		Doc:       "Whether a program runs, given its name, process id, file or unit, whether it is stopped or keeps restarting, and what it takes of processor, memory and open files.",
 		Cost:      1050 * time.Millisecond,
 		Risk:      engine.Read,
-		Plan:      touchesNothing[ProcessInput],
+		Plan:      s.planProcess,
 		Run:       s.lookProcess,
 		Summarize: summarizeProcess,
 	}
@@ -127,7 +160,7 @@ func (s Source) Process() engine.Check[ProcessInput, ProcessDetail] {
 
 func summarizeProcess(o ProcessDetail) string {
 	if o.Count == 0 {
-		return "no such process seen"
+		return "no such process seen" + o.comings()
 	}
 	text := fmt.Sprintf("%s (%d): ", shorten(o.Name), o.PID)
 	switch {
@@ -135,31 +168,63 @@ func summarizeProcess(o ProcessDetail) string {
 		text += "ended, but not asked after by its parent, "
 	case o.State == "D":
 		text += "blocked, "
-	case o.State == "T":
+	case o.Stopped, o.State == "T":
 		text += "stopped, "
 	}
 	text += fmt.Sprintf("%.0f %% CPU, %s", o.TotalCPUPercent, size(o.TotalRSSBytes))
 	if o.Count > 1 {
 		text += fmt.Sprintf(" in %d processes", o.Count)
 	}
-	return text
+	return text + o.comings()
+}
+
+// comings tells what started and ended, if anything did.
+func (o ProcessDetail) comings() string {
+	if o.StartedInWindow == 0 && o.EndedInWindow == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d started and %d ended", o.StartedInWindow, o.EndedInWindow)
+}
+
+// planProcess lists what is touched outside /proc: systemd, if a unit is named.
+func (s Source) planProcess(in ProcessInput) []engine.Touch {
+	if in.Unit == "" {
+		return nil
+	}
+	return s.planSystemd()
 }
 
 func (s Source) lookProcess(ctx context.Context, call *engine.Call, in ProcessInput) (ProcessDetail, error) {
 	o := ProcessDetail{Processes: []Process{}}
-	if in.Name == "" && in.PID == 0 && in.Exe == "" {
-		return o, engine.Blind("no process is named", "give one of the inputs name, pid and exe", nil)
+	if in.Name == "" && in.PID == 0 && in.Exe == "" && in.Unit == "" {
+		return o, engine.Blind("no process is named", "give one of the inputs name, pid, exe and unit", nil)
+	}
+	names, err := unitNames(in.units())
+	if err != nil {
+		return o, err
+	}
+	if len(names) > 0 {
+		in.Unit = names[0]
 	}
 	in.reproduce(call)
+	if o, err = s.followProcess(ctx, call, in, o); err == nil {
+		s.restarts(ctx, call, &o, in.Unit)
+	}
+	return o, err
+}
+
+func (s Source) followProcess(ctx context.Context, call *engine.Call, in ProcessInput, o ProcessDetail) (ProcessDetail, error) {
 	before, err := s.processes()
 	if err != nil {
 		return o, err
 	}
 	started := time.Now()
-	if err := wait(ctx, in.Window); err != nil {
+	watch := s.watch(in, before)
+	defer watch.close()
+	if err := watch.window(ctx, in.Window); err != nil {
 		return o, err
 	}
-	after, err := s.processes()
+	after, err := watch.after()
 	if err != nil {
 		return o, err
 	}
@@ -167,8 +232,9 @@ func (s Source) lookProcess(ctx context.Context, call *engine.Call, in ProcessIn
 		return o, blind(s.proc(), errors.New("no process in it"))
 	}
 	seconds := time.Since(started).Seconds()
-	matches, denied := s.matching(in, after)
+	matches, denied := watch.matching(after)
 	o.Count = len(matches)
+	o.StartedInWindow, o.EndedInWindow = watch.finish(after, matches)
 	reason, fix := "", ""
 	switch {
 	case in.PID != 0 && len(matches) > 0: // there is no other of this id
@@ -178,6 +244,8 @@ func (s Source) lookProcess(ctx context.Context, call *engine.Call, in ProcessIn
 	case denied > 0:
 		reason = fmt.Sprintf("may not see which program %d processes run", denied)
 		fix = "run gumshoe as root, or grant it CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; or look by name"
+	case in.Unit != "" && len(matches) == 0 && !systemd.Booted(s.run()):
+		reason, fix = s.noSystemd(), withoutSystemd
 	}
 	if reason != "" {
 		unread(call, reason, fix, processAllFields()...)
@@ -193,7 +261,15 @@ func (s Source) lookProcess(ctx context.Context, call *engine.Call, in ProcessIn
 	}
 	o.all(call, s.memoryTotal(ctx), before, matches, seconds)
 	o.main(call, s, after, matches[0])
+	o.living(call, s, matches)
 	return o, ctx.Err()
+}
+
+func (in ProcessInput) units() []string {
+	if in.Unit == "" {
+		return nil
+	}
+	return []string{in.Unit}
 }
 
 func (in ProcessInput) reproduce(call *engine.Call) {
@@ -205,6 +281,10 @@ func (in ProcessInput) reproduce(call *engine.Call) {
 		which = []string{"-C", in.Name[:min(len(in.Name), commBytes)]}
 	case in.Exe != "":
 		call.Reproduce("pidof", in.Exe)
+	}
+	if in.Unit != "" {
+		call.Reproduce("systemctl", "status", in.Unit)
+		call.Reproduce("systemctl", "show", "--property=NRestarts", in.Unit)
 	}
 	call.Reproduce(append([]string{"ps", "-o", "pid,stat,pcpu,rss,nlwp,lstart,etimes,comm"}, which...)...)
 }

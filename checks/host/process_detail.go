@@ -17,31 +17,6 @@ import (
 // commBytes is how much of a program's name the kernel keeps.
 const commBytes = 15
 
-// matching gives the processes that are meant, the main one first; and the
-// number of those of which we cannot tell.
-func (s Source) matching(in ProcessInput, t table) (matches []process, denied int) {
-	for pid, p := range t.byPID {
-		if in.PID != 0 && pid != in.PID || in.Name != "" && !s.named(p, in.Name) {
-			continue
-		}
-		if in.Exe != "" {
-			file, err := os.Readlink(s.proc(strconv.Itoa(pid), "exe"))
-			if errors.Is(err, fs.ErrPermission) && !p.kernel {
-				denied++
-			}
-			// An upgrade deletes the file of a program that runs on.
-			if err != nil || strings.TrimSuffix(file, deletedSuffix) != in.Exe {
-				continue
-			}
-		}
-		matches = append(matches, p)
-	}
-	slices.SortFunc(matches, func(a, b process) int {
-		return cmp.Or(cmp.Compare(a.ended(), b.ended()), cmp.Compare(a.started, b.started), cmp.Compare(a.pid, b.pid))
-	})
-	return matches, denied
-}
-
 // ended is 1 for a process that has ended, else 0.
 func (p process) ended() int {
 	if p.state == 'Z' || p.state == 'X' || p.state == 'x' {
@@ -150,26 +125,49 @@ func (o *ProcessDetail) openFiles(call *engine.Call, s Source, p process) {
 	}
 }
 
-// age fills in when the process started. The kernel counts from boot: the age
-// is the difference of two such times, which no change of the clock can spoil.
-func (o *ProcessDetail) age(call *engine.Call, s Source, p process) {
-	sinceBoot := time.Duration(p.started) * (time.Second / ticksPerSecond)
-	var uptime float64
-	text, err := os.ReadFile(s.proc("uptime"))
-	if err == nil {
-		_, err = fmt.Sscan(string(text), &uptime)
+// living fills in what there is of all that matched and have not ended.
+func (o *ProcessDetail) living(call *engine.Call, s Source, matches []process) {
+	alive := slices.DeleteFunc(slices.Clone(matches), func(p process) bool { return p.ended() == 1 })
+	if len(alive) == 0 {
+		unread(call, "what matched has ended", "", "stopped", "youngest_age_seconds")
+		return
 	}
+	o.Stopped = !slices.ContainsFunc(alive, func(p process) bool { return p.state != 'T' && p.state != 't' })
+	youngest := slices.MaxFunc(alive, func(a, b process) int { return cmp.Compare(a.started, b.started) })
+	var err error
+	if o.YoungestAgeSeconds, err = s.ageSeconds(youngest); err != nil {
+		call.Unread("youngest_age_seconds", "cannot read "+s.proc("uptime"), "")
+	}
+}
+
+// ageSeconds gives the time since a process started. The kernel counts from
+// boot: the age is the difference of two such times, which no change of the clock
+// can spoil.
+func (s Source) ageSeconds(p process) (float64, error) {
+	uptime, err := s.uptime()
 	if err != nil {
+		return 0, err
+	}
+	return max(uptime-p.sinceBoot().Seconds(), 0), nil
+}
+
+// sinceBoot is when it started.
+func (p process) sinceBoot() time.Duration {
+	return time.Duration(p.started) * (time.Second / ticksPerSecond)
+}
+
+// age fills in when the main process started.
+func (o *ProcessDetail) age(call *engine.Call, s Source, p process) {
+	var err error
+	if o.AgeSeconds, err = s.ageSeconds(p); err != nil {
 		call.Unread("age_seconds", "cannot read "+s.proc("uptime"), "")
-	} else {
-		o.AgeSeconds = max(uptime-sinceBoot.Seconds(), 0)
 	}
 	boot, err := s.bootSeconds()
 	if err != nil {
 		call.Unread("started", "cannot read "+s.proc("stat"), "")
 		return
 	}
-	o.Started = time.Unix(boot, 0).Add(sinceBoot).UTC()
+	o.Started = time.Unix(boot, 0).Add(p.sinceBoot()).UTC()
 }
 
 // bootSeconds reads when the host was started, in seconds since 1970.

@@ -56,6 +56,10 @@ type Processes struct {
 	TopCPU []Process `json:"top_cpu" expr:"top_cpu"`
 	// TopMemory are the programs that hold the most memory, the largest first.
 	TopMemory []Process `json:"top_memory" expr:"top_memory"`
+	// TopGrowth are the programs whose memory grew the most in the window, the
+	// fastest first. Those that started in it are left out: all of their memory is
+	// new. One that fills a cache grows as a leak does: look twice.
+	TopGrowth []GrowingProcess `json:"top_growth" expr:"top_growth"`
 	// ZombieParents are the processes that do not ask after their ended children,
 	// the worst first.
 	ZombieParents []ZombieParent `json:"zombie_parents" expr:"zombie_parents"`
@@ -80,6 +84,21 @@ type Process struct {
 	RSSBytes int64 `json:"rss_bytes" expr:"rss_bytes"`
 	// MemoryPercent is rss_bytes in percent of the host's memory.
 	MemoryPercent float64 `json:"memory_percent" expr:"memory_percent"`
+}
+
+// GrowingProcess is a program that holds more memory than at the window's start.
+type GrowingProcess struct {
+	// PID is the process id.
+	PID int `json:"pid" expr:"pid"`
+	// Name is the kernel's name for it, at most 15 bytes.
+	Name string `json:"name" expr:"name"`
+	// RSSBytes is the memory it holds, shared pages included.
+	RSSBytes int64 `json:"rss_bytes" expr:"rss_bytes"`
+	// GrowthBytesPerSecond is how fast that grew over the window.
+	GrowthBytesPerSecond float64 `json:"growth_bytes_per_second" expr:"growth_bytes_per_second"`
+	// AgeSeconds is the time since it started: young programs grow because they
+	// are still being loaded.
+	AgeSeconds float64 `json:"age_seconds" expr:"age_seconds"`
 }
 
 // ZombieParent is a process with ended children.
@@ -142,7 +161,7 @@ func summarizeProcesses(o Processes) string {
 func (s Source) lookProcesses(ctx context.Context, call *engine.Call, in ProcessesInput) (Processes, error) {
 	call.Reproduce("top", "-b", "-n", "2", "-d", "1")
 	call.Reproduce("ps", "-eo", "pid,ppid,stat,wchan:30,comm")
-	o := Processes{ZombieParents: []ZombieParent{}, BlockedProcesses: []BlockedProcess{}}
+	o := Processes{TopGrowth: []GrowingProcess{}, ZombieParents: []ZombieParent{}, BlockedProcesses: []BlockedProcess{}}
 	before, err := s.processes()
 	if err != nil {
 		return o, err
@@ -160,11 +179,12 @@ func (s Source) lookProcesses(ctx context.Context, call *engine.Call, in Process
 		unread(call, "some processes are hidden from us (procfs is mounted with hidepid)",
 			"run gumshoe as root, with CAP_SYS_PTRACE, or in the group of procfs's mount option gid",
 			"total", "running", "sleeping", "blocked", "blocked_throughout", "zombies", "stopped", "threads",
-			"pids_used_percent", "top_cpu", "top_memory", "zombie_parents", "blocked_processes")
+			"pids_used_percent", "top_cpu", "top_memory", "top_growth", "zombie_parents", "blocked_processes")
 	}
 	o.count(after)
 	o.limits(call, s)
 	o.tops(call, s.memoryTotal(ctx), before, after, seconds, in.Top)
+	o.growth(call, s, before, after, seconds, in.Top)
 	o.zombies(after, in.Top)
 	o.blocked(call, s, before, after, in.Top)
 	return o, ctx.Err()
@@ -241,6 +261,32 @@ func (o *Processes) tops(call *engine.Call, memory int64, before, after table, s
 		}
 		for i := range o.TopMemory {
 			call.Unread(fmt.Sprintf("top_memory[%d].memory_percent", i), "cannot read the host's memory", "")
+		}
+	}
+}
+
+// growth fills in the programs that hold more than at the window's start.
+func (o *Processes) growth(call *engine.Call, s Source, before, after table, seconds float64, top int) {
+	uptime, uptimeErr := s.uptime()
+	for pid, p := range after.byPID {
+		earlier, ok := before.byPID[pid]
+		if p.kernel || !ok || earlier.started != p.started || p.rssPages <= earlier.rssPages {
+			continue
+		}
+		page := int64(os.Getpagesize())
+		o.TopGrowth = append(o.TopGrowth, GrowingProcess{
+			PID: pid, Name: p.name, RSSBytes: p.rssPages * page,
+			GrowthBytesPerSecond: float64((p.rssPages-earlier.rssPages)*page) / seconds,
+			AgeSeconds:           max(uptime-float64(p.started)/ticksPerSecond, 0),
+		})
+	}
+	slices.SortFunc(o.TopGrowth, func(a, b GrowingProcess) int {
+		return cmp.Or(cmp.Compare(b.GrowthBytesPerSecond, a.GrowthBytesPerSecond), cmp.Compare(a.PID, b.PID))
+	})
+	o.TopGrowth = o.TopGrowth[:min(top, len(o.TopGrowth))]
+	for i := range o.TopGrowth {
+		if uptimeErr != nil {
+			call.Unread(fmt.Sprintf("top_growth[%d].age_seconds", i), "cannot read "+s.proc("uptime"), "")
 		}
 	}
 }

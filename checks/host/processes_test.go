@@ -21,18 +21,20 @@ func line(pid int, name, state string, parent, flags, user, system, threads, sta
 
 func TestProcesses(t *testing.T) {
 	before := tree{
-		"meminfo": meminfo, "sys/kernel/pid_max": "1000\n", "sys/kernel/threads-max": "200\n",
+		"meminfo": meminfo, "sys/kernel/pid_max": "1000\n", "sys/kernel/threads-max": "200\n", "uptime": "60.50 100.00\n",
 		"1/stat":  line(1, "init", "S", 0, 0, 50, 50, 1, 1, 100),
 		"2/stat":  line(2, "kswapd0", "S", 0, kernelThread, 0, 0, 1, 1, 9000),
 		"10/stat": line(10, "busy (x) loop", "R", 1, 0, 1000, 0, 4, 5, 2500),
 		"11/stat": line(11, "old", "S", 1, 0, 9000, 0, 1, 6, 10),
+		"12/stat": line(12, "leaky", "S", 1, 0, 0, 0, 1, 50, 4),
 		"20/stat": line(20, "stuck", "D", 1, 0, 7, 7, 1, 7, 10), "20/wchan": "rpc_wait_bit_killable",
 		"21/stat": line(21, "reader", "D", 1, 0, 7, 0, 1, 7, 10), "21/wchan": "0",
 	}
 	after := tree{
-		"10/stat": line(10, "busy (x) loop", "R", 1, 0, 1130, 20, 4, 5, 2500),
-		"2/stat":  line(2, "kswapd0", "S", 0, kernelThread, 0, 900, 1, 1, 9000),
-		"11/stat": line(11, "new\nname", "S", 1, 0, 30, 0, 1, 900, 10), // the id was used again
+		"10/stat": line(10, "busy (x) loop", "R", 1, 0, 1130, 20, 4, 5, 2503),
+		"2/stat":  line(2, "kswapd0", "S", 0, kernelThread, 0, 900, 1, 1, 9900),
+		"12/stat": line(12, "leaky", "S", 1, 0, 0, 0, 1, 50, 7),
+		"11/stat": line(11, "new\nname", "S", 1, 0, 30, 0, 1, 900, 15), // the id was used again
 		"21/stat": line(21, "reader", "D", 1, 0, 8, 0, 1, 7, 10),
 		"22/stat": line(22, "tracee", "t", 1, 0, 0, 0, 1, 7, 10),
 		"30/stat": line(30, "late", "Z", 10, 0, 0, 0, 1, 8, 0),
@@ -45,20 +47,24 @@ func TestProcesses(t *testing.T) {
 	busy := Process{PID: 10, Name: "busy (x) loop", State: "R", CPUPercent: 150}
 	reused := Process{PID: 11, Name: "new\uFFFDname", State: "S", CPUPercent: 30}
 	initial := Process{PID: 1, Name: "init", State: "S"}
-	busy.RSSBytes, busy.MemoryPercent = rss(2500)
-	reused.RSSBytes, reused.MemoryPercent = rss(10)
+	busy.RSSBytes, busy.MemoryPercent = rss(2503)
+	reused.RSSBytes, reused.MemoryPercent = rss(15)
 	initial.RSSBytes, initial.MemoryPercent = rss(100)
 	same(t, got, Processes{
-		Total: 10, Running: 1, Sleeping: 3, Blocked: 2, BlockedThroughout: 1, Zombies: 3, Stopped: 1, Threads: 13,
-		PIDMax: 200, PIDsUsedPercent: 6.5,
+		Total: 11, Running: 1, Sleeping: 4, Blocked: 2, BlockedThroughout: 1, Zombies: 3, Stopped: 1, Threads: 14,
+		PIDMax: 200, PIDsUsedPercent: 7,
 		TopCPU: []Process{busy, reused}, TopMemory: []Process{busy, initial},
+		TopGrowth: []GrowingProcess{
+			{PID: 10, Name: "busy (x) loop", RSSBytes: 2503 * page, GrowthBytesPerSecond: float64(3 * page), AgeSeconds: 60.45},
+			{PID: 12, Name: "leaky", RSSBytes: 7 * page, GrowthBytesPerSecond: float64(3 * page), AgeSeconds: 60},
+		},
 		ZombieParents:    []ZombieParent{{PID: 10, Name: "busy (x) loop", Zombies: 2}, {PID: 1, Name: "init", Zombies: 1}},
 		BlockedProcesses: []BlockedProcess{{PID: 20, Name: "stuck", Throughout: true, WaitChannel: "rpc_wait_bit_killable"}, {PID: 21, Name: "reader"}},
 	})
 	if len(o.Unread) != 1 || !checktest.HasUnread(o, "blocked_processes[1].wait_channel") {
 		t.Errorf("unread %v; want the wait channel of the second alone", o.Unread)
 	}
-	if want := "10 processes, 2 blocked, 3 zombies, busy (x) loop 150 % CPU"; o.Summary != want {
+	if want := "11 processes, 2 blocked, 3 zombies, busy (x) loop 150 % CPU"; o.Summary != want {
 		t.Errorf("summary %q, want %q", o.Summary, want)
 	}
 }
