@@ -1,4 +1,4 @@
-package probe
+package reach
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"gumshoe/checks/checktest"
 	"gumshoe/engine"
 )
 
@@ -16,15 +17,7 @@ func allow(t testing.TB, entries ...string) *AllowList {
 	if len(entries) == 0 {
 		return nil
 	}
-	var list []engine.Destination
-	for _, text := range entries {
-		d, err := engine.ParseDestination(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, d)
-	}
-	return NewAllowList(list)
+	return NewAllowList(checktest.Destinations(t, entries...))
 }
 
 func TestEmptyListAllowsNothing(t *testing.T) {

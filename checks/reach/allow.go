@@ -1,11 +1,10 @@
-package probe
+package reach
 
 import (
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -36,14 +35,14 @@ func (a *AllowList) PermitName(host string, port int) error {
 		slices.ContainsFunc(a.entries, func(d engine.Destination) bool { return d.Network.IsValid() && d.HasPort(port) }) {
 		return nil
 	}
-	return a.refuse(net.JoinHostPort(host, strconv.Itoa(port)), "is not in the list of allowed targets")
+	return a.refuse(JoinPort(host, port), "is not in the list of allowed targets")
 }
 
 // Permit refuses a connection to an address that stands for the host as asked
 // for. The error is an engine.RefusedError.
 func (a *AllowList) Permit(host string, port int, addr netip.Addr) error {
 	addr = addr.Unmap().WithZone("")
-	target := net.JoinHostPort(host, strconv.Itoa(port))
+	target := JoinPort(host, port)
 	if addr.String() != host {
 		target += " (" + addr.String() + ")"
 	}
