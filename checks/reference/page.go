@@ -59,7 +59,7 @@ func outputs(b *strings.Builder, prefix string, s *engine.Struct) {
 // stands beside it.
 func about(f *engine.Field) string {
 	for _, lead := range []string{" is ", " are "} {
-		rest, ok := strings.CutPrefix(f.Doc, f.Name+lead)
+		rest, ok := strings.CutPrefix(f.Doc(), f.Name+lead)
 		word, after, _ := strings.Cut(rest, " ")
 		switch {
 		case !ok || rest == "":
@@ -69,7 +69,7 @@ func about(f *engine.Field) string {
 			return strings.ToUpper(rest[:1]) + rest[1:]
 		}
 	}
-	return strings.Replace(f.Doc, f.Name+" ", "`"+f.Name+"` ", 1)
+	return strings.Replace(f.Doc(), f.Name+" ", "`"+f.Name+"` ", 1)
 }
 
 func typeOf(f *engine.Field) string {

@@ -180,7 +180,7 @@ func Generate(root string, instruments []engine.Instrument) (map[string][]byte, 
 	if err != nil {
 		return nil, err
 	}
-	registry, err := engine.NewRegistry(source.Fields, instruments...)
+	registry, err := engine.NewRegistry(func() engine.FieldDocs { return source.Fields }, instruments...)
 	if err != nil {
 		return nil, err
 	}

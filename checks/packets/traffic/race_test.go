@@ -1,0 +1,6 @@
+//go:build race
+
+package traffic
+
+// raceDetector tells whether tests run slowly.
+const raceDetector = true
