@@ -27,6 +27,11 @@ type Config struct {
 	Secrets []Secret
 	// Allow limits what runs touch.
 	Allow Allow
+	// Services are what runs and depends on each other, as they stand in the file:
+	// load.Loader.Services reads them, since it takes the checks to do so.
+	Services source.Node
+	// Backups are what should be backed up, where to, and how often.
+	Backups []Backup
 	// Runbooks are folders in which runbooks are found by name, as absolute or
 	// working-directory paths: relative ones in the file are relative to it.
 	Runbooks []string

@@ -155,6 +155,9 @@ func TestSchema(t *testing.T) {
 		{"no argv", "commands: [{risk: read}]\n", false},
 		{"plain secret", "secrets: {db: hunter2}\n", false},
 		{"targets", "allow: {targets: 5}\n", false},
+		{"backups", declared, true},
+		{"backup without a place", "backups: {x: {every: 1d}}\n", false},
+		{"backup with two places in one", "backups: {x: {every: 1d, copies: [{path: /x, url: \"http://x\"}]}}\n", false},
 	}
 	for _, test := range tests {
 		var faults source.Faults

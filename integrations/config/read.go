@@ -25,6 +25,8 @@ func (r *reader) read(node source.Node) {
 	r.readCommands(o.Field("commands"))
 	r.readSecrets(o.Field("secrets"))
 	r.readAllow(o.Field("allow"))
+	r.config.Services = o.Field("services")
+	r.readBackups(o.Field("backups"))
 	folders, _ := o.Field("runbooks").Strings(`"runbooks"`, r.faults)
 	for _, folder := range folders {
 		if path, ok := r.path(folder, `"runbooks"`); ok {

@@ -32,7 +32,7 @@ func List(w io.Writer, list []Listed, o Options) error {
 		names = max(names, min(width(Clean(l.Name)), 28))
 	}
 	for _, l := range list {
-		text := Clean(l.Title)
+		text := Clean(blanks(l.Title))
 		if l.From != "stock" {
 			text = joinNonEmpty(" · ", text, Clean(l.From))
 		}
@@ -47,6 +47,23 @@ func List(w io.Writer, list []Listed, o Options) error {
 		p.line("no runbooks; gumshoe new NAME starts one")
 	}
 	return p.flush(w)
+}
+
+// blanks writes a title that is filled in when a runbook is run as one with
+// blanks: "Why is ${inputs.service} down?" as "Why is SERVICE down?".
+func blanks(title string) string {
+	for {
+		before, rest, found := strings.Cut(title, "${")
+		expression, after, closed := strings.Cut(rest, "}")
+		if !found || !closed {
+			return title
+		}
+		blank := "…"
+		if name, ok := strings.CutPrefix(strings.TrimSpace(expression), "inputs."); ok && !strings.ContainsAny(name, " ()[]+\"'") {
+			blank = strings.ToUpper(name)
+		}
+		title = before + blank + after
+	}
 }
 
 // ListJSON writes the runbooks as one object.
@@ -292,11 +309,11 @@ func (p *page) reference(indent string, s *engine.Struct, input bool) {
 // stands above it.
 func fieldDoc(f *engine.Field) string {
 	for _, lead := range []string{" is ", " are "} {
-		if rest, ok := strings.CutPrefix(f.Doc, f.Name+lead); ok && rest != "" {
+		if rest, ok := strings.CutPrefix(f.Doc(), f.Name+lead); ok && rest != "" {
 			return strings.ToUpper(rest[:1]) + rest[1:]
 		}
 	}
-	return f.Doc
+	return f.Doc()
 }
 
 func elementKind(t reflect.Type) string {

@@ -73,6 +73,7 @@ func Report(w io.Writer, format Format, r *engine.Report, o Options) error {
 		return HTML(w, r)
 	case FormatJUnit:
 		return JUnit(w, r)
+	case FormatDOT, FormatSVG: // of a topology alone
 	}
 	return fmt.Errorf("there is no format %q", format)
 }

@@ -114,6 +114,7 @@ func markdownSteps(b *bytes.Buffer, r *engine.Report) {
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", sign, tableCell(escapeMarkdown(s.ID)), tableCell(escapeMarkdown(s.Check)), took, tableCell(escapeMarkdown(stepNote(s))))
 	}
+	markdownAttachments(b, r)
 	b.WriteString("\n</details>\n")
 }
 

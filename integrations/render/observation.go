@@ -59,7 +59,11 @@ func Observation(w io.Writer, check string, out *engine.Struct, o engine.Observa
 	if o.Output != nil {
 		unread := make(unreadPaths, len(o.Unread))
 		for _, u := range o.Unread {
-			unread[u.Path] = true
+			if u.NotAsked && unread[u.Path] == "" {
+				unread[u.Path] = "–"
+			} else if !u.NotAsked {
+				unread[u.Path] = "? unread"
+			}
 		}
 		p.fields("  ", "", out, reflect.ValueOf(o.Output), unread)
 	} else {
@@ -89,20 +93,47 @@ func Observation(w io.Writer, check string, out *engine.Struct, o engine.Observa
 	return p.flush(w)
 }
 
+// unread writes what could not be read: fields with the same reason and fix
+// together, and whole without their names when there are many.
 func (p *page) unread(unread []engine.Unread) {
-	const most = 12
+	const most, names = 12, 6
 	if len(unread) == 0 {
 		return
 	}
 	p.blank()
-	for i, u := range unread {
+	type why struct {
+		reason, fix string
+		notAsked    bool
+	}
+	var order []why
+	paths := make(map[why][]string)
+	for _, u := range unread {
+		w := why{u.Reason, u.Fix, u.NotAsked}
+		if paths[w] == nil {
+			order = append(order, w)
+		}
+		paths[w] = append(paths[w], Clean(u.Path))
+	}
+	for i, w := range order {
 		if i == most {
-			p.line("  … and ", plural(len(unread)-most, "more field"), " unread")
+			p.line("  … and ", plural(len(order)-most, "more reason"), " why fields are unread")
 			return
 		}
-		p.hang("  "+p.in(magenta, "?")+" ", 4, joinNonEmpty(": ", Clean(u.Path)+" is unread", Clean(u.Reason)))
-		if u.Fix != "" {
-			p.hang("    "+p.in(cyan, "→")+" ", 6, Clean(u.Fix))
+		n := len(paths[w])
+		what := strings.Join(paths[w][:min(n, names)], ", ")
+		if n > names {
+			what = fmt.Sprintf("%s and %d more", strings.Join(paths[w][:names-1], ", "), n-names+1)
+		}
+		switch {
+		case w.notAsked:
+			p.hangIn("  "+p.in(dim, "–")+" ", 4, joinNonEmpty(": ", what, Clean(w.reason)), dim)
+		case n == 1:
+			p.hang("  "+p.in(magenta, "?")+" ", 4, joinNonEmpty(": ", what+" is unread", Clean(w.reason)))
+		default:
+			p.hang("  "+p.in(magenta, "?")+" ", 4, joinNonEmpty(": ", what+" are unread", Clean(w.reason)))
+		}
+		if w.fix != "" {
+			p.hang("    "+p.in(cyan, "→")+" ", 6, Clean(w.fix))
 		}
 	}
 }
@@ -123,8 +154,8 @@ func (p *page) fields(indent, path string, s *engine.Struct, v reflect.Value, un
 		}
 		at := joinNonEmpty(".", path, f.Name)
 		switch {
-		case unread.hold(at) && (f.Of == nil || f.Kind == engine.KindObject || field.Len() == 0):
-			p.line(indent, p.in(dim, pad(f.Name, names)), "  ", p.in(magenta, "? unread"))
+		case unread.hold(at) != "" && (f.Of == nil || f.Kind == engine.KindObject || field.Len() == 0):
+			p.line(indent, p.in(dim, pad(f.Name, names)), "  ", p.in(unreadStyle(unread.hold(at)), unread.hold(at)))
 		case f.Kind == engine.KindObject:
 			p.line(indent, f.Name)
 			p.fields(indent+"  ", at, f.Of, field, unread)
@@ -147,23 +178,31 @@ func (p *page) fields(indent, path string, s *engine.Struct, v reflect.Value, un
 	}
 }
 
-// unreadPaths are the paths of the fields that could not be read: what stands in
-// them is no observation.
-type unreadPaths map[string]bool
+// unreadPaths are the paths of the fields without a value, with what stands in its
+// place: what is in the fields is no observation.
+type unreadPaths map[string]string
 
-// hold tells whether a field is unread, by itself or as a part of what is.
-func (u unreadPaths) hold(path string) bool {
+// hold gives what stands in the place of a field that has no value, by itself or
+// as a part of what has none; "" when it has one.
+func (u unreadPaths) hold(path string) string {
 	for path != "" {
-		if u[path] {
-			return true
+		if u[path] != "" {
+			return u[path]
 		}
 		i := strings.LastIndexAny(path, ".[")
 		if i < 0 || path[i] == '[' { // a list that is unread is only incomplete
-			return false
+			return ""
 		}
 		path = path[:i]
 	}
-	return false
+	return ""
+}
+
+func unreadStyle(shown string) style {
+	if shown == "–" {
+		return dim
+	}
+	return magenta
 }
 
 func nested(f *engine.Field) bool { return f.Of != nil }
@@ -200,8 +239,8 @@ func (p *page) table(indent, path string, f *engine.Field, list reflect.Value, u
 		simple = simple && field.Of == nil
 		for r := range n {
 			text := fieldValue(field, fieldByTag(list.Index(r), field.Name))
-			if unread.hold(fmt.Sprintf("%s[%d].%s", path, r, field.Name)) {
-				text = "?"
+			if mark := unread.hold(fmt.Sprintf("%s[%d].%s", path, r, field.Name)); mark != "" {
+				text, _, _ = strings.Cut(mark, " ")
 			}
 			rows[r] = append(rows[r], text)
 			columns[c] = max(columns[c], width(text))

@@ -1,8 +1,11 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,7 +28,8 @@ type Progress struct {
 	ended   []string // settled lines, kept on the screen above the running ones
 	drawn   int      // lines that the last frame takes
 	frame   int
-	leading string
+	// standings are where the hypotheses stood when the last step ended.
+	standings []engine.Standing
 
 	stop chan struct{}
 	done chan struct{}
@@ -61,8 +65,8 @@ func NewProgress(out io.Writer, live bool, size func() (columns, rows int), o Op
 func (p *Progress) Event(e engine.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if e.Leading != "" && e.Probability >= 0.5 {
-		p.leading = e.Leading
+	if e.Standings != nil {
+		p.standings = e.Standings
 	}
 	switch e.Kind {
 	case engine.EventStepStarted:
@@ -179,8 +183,8 @@ func (p *Progress) draw() {
 // show writes to the terminal. That nobody watches is no reason to end a run.
 func (p *Progress) show(frame string) { _, _ = io.WriteString(p.out, frame) }
 
-// lines are at most `most` lines: the running steps, and above them as many of
-// the ended ones as there is room for.
+// lines are at most `most` lines: the running steps, what has evidence so far,
+// and above them as many of the ended steps as there is room for.
 func (p *Progress) lines(most int) []string {
 	var running []string
 	for _, s := range p.running {
@@ -193,13 +197,51 @@ func (p *Progress) lines(most int) []string {
 		more := len(running) - most + 2
 		running = append(running[:most-2], fmt.Sprintf("  and %d more", more))
 	}
+	suspects, ruledOut := p.suspects()
+	running = append(running, suspects[:min(len(suspects), max(most-1-len(running), 0))]...)
 	status := fmt.Sprintf("%s · %d done, %d running", elapsed(time.Since(p.started).Seconds()), len(p.ended), len(p.running))
-	if p.leading != "" {
-		status += " · points to " + name(p.leading)
+	if len(p.standings) > 0 {
+		status += fmt.Sprintf(" · %d of %d causes ruled out", ruledOut, len(p.standings))
 	}
 	running = append(running, p.options.in(dim, status))
 	room := most - len(running)
 	return append(append([]string(nil), p.ended[max(0, len(p.ended)-room):]...), running...)
+}
+
+// The lines of what has evidence so far.
+const (
+	maxSuspects = 3
+	gauge       = 20 // its width: as many points as confirm a cause by themselves
+)
+
+// suspects are the hypotheses with the most evidence, each with its points as a
+// gauge; and how many are ruled out. Points and not probabilities: these add up
+// before one's eyes.
+func (p *Progress) suspects() (lines []string, ruledOut int) {
+	var list []engine.Standing
+	for _, s := range p.standings {
+		switch {
+		case s.Verdict == engine.VerdictRuledOut:
+			ruledOut++
+		case s.Points > 0:
+			list = append(list, s)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b engine.Standing) int { return cmp.Compare(b.Points, a.Points) })
+	for _, s := range list[:min(maxSuspects, len(list))] {
+		full := min(int(math.Round(s.Points)), gauge)
+		st, verdict := cyan, ""
+		switch s.Verdict {
+		case engine.VerdictConfirmed:
+			st, verdict = badly, string(s.Verdict)
+		case engine.VerdictLikely, engine.VerdictContributing:
+			st, verdict = maybe, string(s.Verdict)
+		case engine.VerdictOpen, engine.VerdictRuledOut:
+		}
+		bar := p.options.in(st, strings.Repeat("━", full)) + p.options.in(dim, strings.Repeat("─", gauge-full))
+		lines = append(lines, strings.TrimRight(fmt.Sprintf("  %s %s %s  %s", pad(name(s.ID), 24), bar, padLeft(fmt.Sprintf("%+.0f", s.Points), 4), verdict), " "))
+	}
+	return lines, ruledOut
 }
 
 // fitted cuts a line that may hold colours to the terminal's width, so that it

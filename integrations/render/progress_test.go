@@ -84,7 +84,10 @@ func started(name string) engine.Event {
 
 func ended(name, summary string) engine.Event {
 	s := step(name, "host.cpu", 1.04, summary)
-	return engine.Event{Kind: engine.EventStepEnded, Step: name, Report: &s, Leading: "cpu_saturated", Probability: 0.8}
+	return engine.Event{Kind: engine.EventStepEnded, Step: name, Report: &s, Standings: []engine.Standing{
+		{ID: "disk_stalled", Verdict: engine.VerdictOpen, Points: 5}, {ID: "cpu_saturated", Verdict: engine.VerdictLikely, Points: 17.5},
+		{ID: "zombies", Verdict: engine.VerdictRuledOut}, {ID: "swapping", Verdict: engine.VerdictOpen},
+	}}
 }
 
 func TestLiveProgress(t *testing.T) {
@@ -105,7 +108,7 @@ func TestLiveProgress(t *testing.T) {
 		for i := range 20 {
 			p.Event(started(fmt.Sprint("step", i)))
 		}
-		if !strings.Contains(s.text(), "points to cpu saturated") && !strings.Contains(s.text(), "more") {
+		if !strings.Contains(s.text(), "more") {
 			t.Errorf("the screen:\n%s", s.text())
 		}
 		if s.most > 5 {
@@ -120,6 +123,24 @@ func TestLiveProgress(t *testing.T) {
 		if s.writes != writes {
 			t.Error("it goes on drawing after the end")
 		}
+	})
+}
+
+// The screen shows what has evidence so far, the most first.
+func TestLiveSuspects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &screen{t: t, cols: 80}
+		p := render.NewProgress(s, true, func() (int, int) { return 80, 24 }, render.Options{})
+		p.Event(started("cpu"))
+		p.Event(ended("cpu", "23 % used"))
+		want := "✓ cpu          1.0 s  23 % used\n" +
+			"  cpu saturated            ━━━━━━━━━━━━━━━━━━──  +18  likely\n" +
+			"  disk stalled             ━━━━━───────────────   +5\n" +
+			"< 1 ms · 1 done, 0 running · 1 of 4 causes ruled out"
+		if s.text() != want {
+			t.Errorf("got\n%s\nwant\n%s", s.text(), want)
+		}
+		p.End(false)
 	})
 }
 

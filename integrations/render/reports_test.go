@@ -110,6 +110,9 @@ func confirmed() *engine.Report {
 		idle("wire", "packets.capture", 10),
 	}
 	r.Steps[1].Reproduce = [][]string{{"psql", "-c", "SELECT count(*) FROM pg_stat_activity"}}
+	r.Steps[1].Attachments = []engine.Attachment{{
+		Title: "the headers of 812 packets", Path: "/home/ann/.local/state/gumshoe/runs/01KG8Q0M2T5V8X1Z3A4B5C6D7E/db-packets.pcapng", Bytes: 91800,
+	}}
 	r.Steps[1].Excerpts = []engine.Excerpt{{Title: "pg_stat_activity", Text: "state                | count\nidle in transaction  |    41\nactive               |    57\n"}}
 	pool := hypothesis("pool_exhausted", "The connection pool is exhausted", engine.VerdictConfirmed, 0.968, 30,
 		must(isTrue("strong", "db.connections / db.max_connections > 0.9", "98 / 100 = 0.98", 15, read("db.connections", 98), read("db.max_connections", 100))),

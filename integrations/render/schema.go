@@ -14,11 +14,22 @@ import (
 // RunSchema gives the JSON Schema (draft 2020-12) of what JSON writes of a
 // report. docs/run.schema.json is a copy of it.
 func RunSchema() ([]byte, error) {
-	schema := schemaOf(reflect.TypeFor[engine.Report]())
+	return document(reflect.TypeFor[engine.Report](), engine.ReportSchema, "A run of a Gumshoe runbook")
+}
+
+// DoctorSchema gives the JSON Schema (draft 2020-12) of what DoctorJSON writes.
+// docs/doctor.schema.json is a copy of it.
+func DoctorSchema() ([]byte, error) {
+	return document(reflect.TypeFor[Doctor](), DoctorForm, "What gumshoe doctor found")
+}
+
+// document gives the schema of a type whose field schema names the form.
+func document(t reflect.Type, form, title string) ([]byte, error) {
+	schema := schemaOf(t)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	schema["title"] = "A run of a Gumshoe runbook"
+	schema["title"] = title
 	properties := schema["properties"].(map[string]any)
-	properties["schema"] = map[string]any{"const": engine.ReportSchema}
+	properties["schema"] = map[string]any{"const": form}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -45,6 +56,10 @@ func wordsOf(t reflect.Type) []any {
 		}
 	case reflect.TypeFor[kleene.Truth]():
 		return []any{"true", "false", "unknown"}
+	case reflect.TypeFor[DoctorStatus]():
+		return []any{DoctorReady, DoctorBroken}
+	case reflect.TypeFor[Sight]():
+		return []any{SeesAll, SeesPart, SeesNothing, NeedsInput, NotRun}
 	}
 	return nil
 }
@@ -74,6 +89,9 @@ func schemaOf(t reflect.Type) map[string]any {
 	case reflect.Struct:
 		properties, required := map[string]any{}, []any{}
 		for field := range t.Fields() {
+			if !field.IsExported() {
+				continue
+			}
 			name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 			properties[name] = schemaOf(field.Type)
 			if options == "" {

@@ -50,7 +50,7 @@ func Tests(w io.Writer, format Format, tested []TestedRunbook, o Options) error 
 		return testsJSON(w, tested)
 	case FormatJUnit:
 		return testsJUnit(w, tested)
-	case FormatText, FormatMarkdown, FormatHTML:
+	case FormatText, FormatMarkdown, FormatHTML, FormatDOT, FormatSVG:
 	}
 	for _, t := range tested {
 		for _, c := range t.Cases {

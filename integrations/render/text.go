@@ -41,6 +41,7 @@ func Text(w io.Writer, r *engine.Report, o Options) error {
 	p.ruledOut(r)
 	p.changes(r)
 	p.wake(r)
+	p.attachments(r)
 	p.footer(r)
 	return p.flush(w)
 }
@@ -200,7 +201,7 @@ func (p *page) step(s engine.StepReport, names, times int) {
 func mendable(unread []engine.Unread) int {
 	n := 0
 	for _, u := range unread {
-		if u.Fix != "" {
+		if u.Fix != "" && !u.NotAsked {
 			n++
 		}
 	}
@@ -364,7 +365,7 @@ func (p *page) missing(r *engine.Report) {
 		})
 	}
 	list = slices.DeleteFunc(slices.Clone(list), func(m engine.MissingReport) bool {
-		return stepStatus(r, m.Step) == engine.Partial && m.Fix == "" && m.Could == ""
+		return stepStatus(r, m.Step) == engine.Partial && m.Could == "" // no finding depends on it
 	})
 	if len(list) == 0 {
 		return

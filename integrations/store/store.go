@@ -97,8 +97,8 @@ func Dir() (string, error) {
 // the first Put.
 func Open(state string) *Runs { return &Runs{dir: filepath.Join(state, "runs"), keep: Keep} }
 
-// File is where the record of a run is kept.
-func (r *Runs) File(id string) string { return filepath.Join(r.dir, id+".json") }
+// Record is where the record of a run is kept.
+func (r *Runs) Record(id string) string { return filepath.Join(r.dir, id+".json") }
 
 // Directory is where the records are kept.
 func (r *Runs) Directory() string { return r.dir }
@@ -119,7 +119,7 @@ func (r *Runs) Put(report *engine.Report) error {
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return err
 	}
-	if err := writeWhole(r.File(report.Run), record.Bytes()); err != nil {
+	if err := writeWhole(r.Record(report.Run), record.Bytes()); err != nil {
 		return err
 	}
 	return r.prune()
@@ -201,7 +201,7 @@ func (r *Runs) ids() ([]string, error) {
 }
 
 func (r *Runs) read(id string) (*engine.Report, error) {
-	data, err := os.ReadFile(r.File(id))
+	data, err := os.ReadFile(r.Record(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &NotFoundError{id, r.dir}
 	}
@@ -210,10 +210,10 @@ func (r *Runs) read(id string) (*engine.Report, error) {
 	}
 	var report engine.Report
 	if err := json.Unmarshal(data, &report); err != nil {
-		return nil, &DamagedError{r.File(id), err}
+		return nil, &DamagedError{r.Record(id), err}
 	}
 	if report.Schema != engine.ReportSchema || report.Run != id {
-		return nil, &DamagedError{r.File(id), fmt.Errorf("it is not a %s of run %s", engine.ReportSchema, id)}
+		return nil, &DamagedError{r.Record(id), fmt.Errorf("it is not a %s of run %s", engine.ReportSchema, id)}
 	}
 	return &report, nil
 }
@@ -225,11 +225,14 @@ func (r *Runs) prune() error {
 		return err
 	}
 	for _, id := range ids[min(len(ids), r.keep):] {
-		if err := os.Remove(r.File(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(r.Record(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return nil
+	if len(ids) == 0 {
+		return nil
+	}
+	return r.pruneFiles(ids[min(len(ids), r.keep)-1])
 }
 
 // writeWhole writes a file so that a reader, or a crash, finds all of it or none.

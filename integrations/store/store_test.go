@@ -46,7 +46,7 @@ func TestPutAndGet(t *testing.T) {
 			t.Errorf("%s:\n%s", ref, diff)
 		}
 	}
-	for path, want := range map[string]os.FileMode{runs.Directory(): 0o700, runs.File(first): 0o600} {
+	for path, want := range map[string]os.FileMode{runs.Directory(): 0o700, runs.Record(first): 0o600} {
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
@@ -96,12 +96,12 @@ func TestPutRefusesOtherNames(t *testing.T) {
 func TestListSkipsDamaged(t *testing.T) {
 	runs := store.Open(t.TempDir())
 	first, second, third := put(t, runs), put(t, runs), put(t, runs)
-	if err := os.Truncate(runs.File(second), 20); err != nil {
+	if err := os.Truncate(runs.Record(second), 20); err != nil {
 		t.Fatal(err)
 	}
 	other := []byte(`{"schema":"gumshoe.run/v1","run":"` + first + `"}`)
 	fourth := store.NewID()
-	if err := os.WriteFile(runs.File(fourth), other, 0o600); err != nil {
+	if err := os.WriteFile(runs.Record(fourth), other, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{".run-123", "notes.txt", "x.json"} {
@@ -121,7 +121,7 @@ func TestListSkipsDamaged(t *testing.T) {
 		t.Errorf("got %v, want %v", ids, want)
 	}
 	var bad *store.DamagedError
-	if len(damaged) != 2 || !errors.As(damaged[1], &bad) || bad.File != runs.File(second) {
+	if len(damaged) != 2 || !errors.As(damaged[1], &bad) || bad.File != runs.Record(second) {
 		t.Errorf("damaged: %v", damaged)
 	}
 	if _, err := runs.Get(second); !errors.As(err, &bad) {
@@ -141,7 +141,7 @@ func TestKeepsTheNewest(t *testing.T) {
 	for i := range store.Keep + 5 {
 		id := ulid.MustNew(uint64(1_000_000+i), ulid.DefaultEntropy()).String()
 		old = append(old, id)
-		if err := os.WriteFile(runs.File(id), []byte("{}"), 0o600); err != nil {
+		if err := os.WriteFile(runs.Record(id), []byte("{}"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -154,7 +154,7 @@ func TestKeepsTheNewest(t *testing.T) {
 		t.Errorf("%d runs are kept, want %d", len(entries), store.Keep)
 	}
 	for id, want := range map[string]bool{old[0]: false, old[5]: false, old[6]: true, newest: true} {
-		if _, err := os.Stat(runs.File(id)); (err == nil) != want {
+		if _, err := os.Stat(runs.Record(id)); (err == nil) != want {
 			t.Errorf("run %s: kept %t, want %t", id, err == nil, want)
 		}
 	}
