@@ -10,10 +10,14 @@ import (
 	"strings"
 
 	"gumshoe/checks"
+	"gumshoe/checks/backups"
 	"gumshoe/checks/command"
-	"gumshoe/checks/probe"
+	"gumshoe/checks/host"
+	"gumshoe/checks/reach"
+	"gumshoe/checks/topology"
 	"gumshoe/engine"
 	"gumshoe/engine/load"
+	"gumshoe/engine/source"
 	"gumshoe/integrations/config"
 	"gumshoe/integrations/store"
 	"gumshoe/runbooks"
@@ -33,6 +37,9 @@ type app struct {
 
 	cachedConfig   *config.Config
 	cachedRegistry *engine.Registry
+	cachedObserver engine.Observer
+	// services are what gumshoe.yaml declares, once the registry has been made.
+	services []*engine.Service
 }
 
 // config gives the configuration, an empty one when there is none.
@@ -63,18 +70,40 @@ func (a *app) registry() (*engine.Registry, error) {
 		return nil, err
 	}
 	var deps checks.Dependencies
+	if self, err := os.Executable(); err == nil {
+		deps.Host.FsyncCommand = []string{self, measureFsync}
+	}
 	for _, allowed := range c.Commands {
 		deps.AllowedCommands = append(deps.AllowedCommands, command.Allowed{Argv: allowed.Argv, Risk: allowed.Risk})
 	}
 	if c.Allow.Set {
-		deps.Probes = probe.NewAllowList(c.Allow.Targets)
+		deps.Probes = reach.NewAllowList(c.Allow.Targets)
+	}
+	deps.Backups = backups.New(declaredBackups(c), deps.Probes)
+	if !c.Services.IsZero() { // they name checks, and one check walks them
+		deps.Topology = topology.New(func() []*engine.Service { return a.services }, a.observer())
 	}
 	registry, err := checks.Builtin(deps)
 	if err != nil {
 		return nil, failWith(exitInternal, err)
 	}
+	if !c.Services.IsZero() {
+		var faults source.Faults
+		a.services, faults = (&load.Loader{Registry: registry}).Services(c.Services)
+		if err := faultsError(faults, "the configuration cannot be used; nothing was run"); err != nil {
+			return nil, err
+		}
+	}
 	a.cachedRegistry = registry
 	return registry, nil
+}
+
+// observer gives what looks from this host, politely whoever asks.
+func (a *app) observer() engine.Observer {
+	if a.cachedObserver == nil {
+		a.cachedObserver = engine.NewManners(engine.Local(hostName()), host.Source{}.UnderPressure).Observe
+	}
+	return a.cachedObserver
 }
 
 // loader gives what finds and loads runbooks.

@@ -115,7 +115,7 @@ func (a *app) completeCheckAndInputs(cmd *cobra.Command, args []string, typed st
 		if f.Kind == engine.KindBool {
 			values = []string{"true", "false"}
 		}
-		inputs = append(inputs, input{f.Name, f.Doc, values})
+		inputs = append(inputs, input{f.Name, f.Doc(), values})
 	}
 	return completeInputs(inputs, args[1:], typed)
 }

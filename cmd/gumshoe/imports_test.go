@@ -33,9 +33,10 @@ type rule struct {
 
 var rules = []rule{
 	{packages: "engine/kleene", because: "it is at the bottom: it imports nothing of ours"},
+	{packages: "engine/statistic", because: "it is at the bottom: it imports nothing of ours"},
 	{packages: "engine/source", may: []string{"engine/kleene"}, because: "kleene ← source ← expression ← engine ← load"},
 	{
-		packages: "engine/expression", may: []string{"engine/kleene", "engine/source"},
+		packages: "engine/expression", may: []string{"engine/kleene", "engine/source", "engine/statistic"},
 		because: "kleene ← source ← expression ← engine ← load",
 	},
 	{packages: "engine/belief", may: []string{"engine/kleene"}, because: "belief is pure: it knows only truth values"},
@@ -66,7 +67,32 @@ var rules = []rule{
 	},
 	{packages: "checks/docgen", may: []string{"checks", "checks/reference"}, because: "it only writes the reference of the list of checks"},
 	{
-		packages: "checks/*", may: []string{"engine"}, tests: []string{"engine/...", "checks/checktest"},
+		packages: "checks/host", may: []string{"engine", "checks/systemd", "checks/kernellog"}, tests: []string{"engine/...", "checks/checktest", "checks/systemd/systemdtest"},
+		because: "families import engine, and never each other",
+	},
+	{packages: "checks/systemd", tests: []string{"checks/checktest", "checks/systemd/systemdtest"}, because: "it only speaks to systemd"},
+	{packages: "checks/systemd/systemdtest", may: []string{"checks/checktest"}, because: "it only starts a systemd for tests"},
+	{packages: "checks/kernellog", because: "it only reads the kernel's messages"},
+	{packages: "checks/packetfilter", because: "it only compiles filters of packets"},
+	{
+		packages: "checks/topology", may: []string{"engine", "engine/kleene"}, tests: []string{"engine/...", "checks/checktest"},
+		because: "it knows services, and no other check",
+	},
+	{packages: "checks/reach", may: []string{"engine"}, tests: []string{"checks/checktest"}, because: "it only connects, for all families"},
+	{packages: "checks/capturefile", because: "it only reads and writes captured packets"},
+	{
+		packages: "checks/livecapture", may: []string{"checks/capturefile", "checks/packetfilter"}, tests: []string{"checks/checktest"},
+		because: "it only captures packets, as files of them have them",
+	},
+	{packages: "checks/webapi", may: []string{"engine", "checks/reach"}, tests: []string{"checks/checktest"}, because: "it only asks HTTP APIs, for all families"},
+	{packages: "checks/packets/traffic", tests: []string{"checks/capturefile"}, because: "it knows packets, and no files, sockets or checks"},
+	{
+		packages: "checks/packets", may: []string{"engine", "checks/capturefile", "checks/livecapture", "checks/packetfilter", "checks/packets/traffic", "checks/reach"},
+		tests: []string{"engine/...", "checks/checktest"}, because: "it joins what reads, filters and analyses packets, and knows no other check",
+	},
+	{packages: "checks/*/*", may: []string{"checks/checktest"}, because: "it only starts a real server for tests"},
+	{
+		packages: "checks/*", may: []string{"engine", "engine/statistic", "checks/reach", "checks/webapi"}, tests: []string{"engine/...", "checks/checktest", "checks/*/*"},
 		because: "families import engine, and never each other",
 	},
 
@@ -85,18 +111,38 @@ var rules = []rule{
 
 // homes is where each third-party module may be imported: it has one home, and
 // whoever needs it elsewhere asks its home or argues for a second one here.
-// A home of "tests" is any test file, and the package checks/checktest.
+// A home of "tests" is any test file, and the packages that are for tests alone.
 var homes = map[string][]string{
-	"github.com/expr-lang/expr":     {"engine/expression"},
-	"go.yaml.in/yaml/v4":            {"engine/source"},
-	"github.com/robfig/cron/v3":     {"engine/load"},
-	"github.com/shirou/gopsutil/v3": {"checks/host"},
-	"golang.org/x/sys":              {"checks/host"},
-	"github.com/oklog/ulid/v2":      {"integrations/store"},
-	"github.com/spf13/cobra":        {"cmd/gumshoe"},
-	"github.com/spf13/pflag":        {"cmd/gumshoe"}, // the flags of cobra's commands
-	"golang.org/x/term":             {"cmd/gumshoe"},
+	"github.com/expr-lang/expr":      {"engine/expression"},
+	"go.yaml.in/yaml/v4":             {"engine/source"},
+	"github.com/robfig/cron/v3":      {"engine/load"},
+	"github.com/shirou/gopsutil/v3":  {"checks/host"},
+	"golang.org/x/sys":               {"checks/host", "checks/backups", "checks/livecapture", "tests"}, // statx, device numbers, packet sockets; namespaces
+	"github.com/klauspost/compress":  {"checks/backups", "checks/capturefile"},                         // zstd, and gzip at speed
+	"github.com/facebook/time":       {"checks/host"},                                                  // asks chronyd
+	"github.com/beevik/ntp":          {"checks/probe"},                                                 // asks a time server
+	"github.com/miekg/dns":           {"checks/probe"},                                                 // asks one name server
+	"github.com/coreos/go-systemd":   {"checks/systemd"},                                               // asks systemd, over D-Bus
+	"github.com/godbus/dbus":         {"checks/systemd", "checks/host"},
+	"github.com/jackc/pgx/v5":        {"checks/postgres"},
+	"github.com/go-sql-driver/mysql": {"checks/mysql"},
+	"github.com/redis/go-redis/v9":   {"checks/redis"},
+	"go.mongodb.org/mongo-driver/v2": {"checks/mongodb"},
+	"github.com/twmb/franz-go":       {"checks/kafka", "checks/kafka/kafkatest"},
+	"github.com/rabbitmq/amqp091-go": {"checks/rabbitmq", "checks/rabbitmq/rabbitmqtest"},
+	"github.com/nats-io/nats.go":     {"checks/nats"},
+	"github.com/google/pprof":        {"checks/profile"},
+	"golang.org/x/net":               {"checks/packetfilter", "checks/packets", "checks/livecapture"}, // instructions of BPF
+	"github.com/google/gopacket":     {"checks/packets/traffic", "tests"},                             // headers of packets; another reader of captures
+	"github.com/oklog/ulid/v2":       {"integrations/store"},
+	"github.com/spf13/cobra":         {"cmd/gumshoe"},
+	"github.com/spf13/pflag":         {"cmd/gumshoe"}, // the flags of cobra's commands
+	"golang.org/x/term":              {"cmd/gumshoe"},
 
+	"github.com/emersion/go-smtp":              {"tests"}, // servers to be probed
+	"github.com/emersion/go-sasl":              {"tests"},
+	"github.com/nats-io/nats-server/v2":        {"tests"},
+	"google.golang.org/grpc":                   {"tests"},
 	"github.com/google/go-cmp":                 {"tests"},
 	"github.com/rogpeppe/go-internal":          {"tests"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {"tests"},
@@ -180,6 +226,12 @@ func TestImportsPlanted(t *testing.T) {
 			"//go:build plan9\n\n" + importing("host", "gumshoe/checks/probe"),
 			"checks/host/planted_plan9.go:5: checks/host may not import checks/probe: families import engine, and never each other",
 		},
+		{
+			"a family imports what starts a server", "checks/redis/planted.go", importing("redis", "gumshoe/checks/redis/redistest"),
+			"checks/redis/planted.go:3: checks/redis may not import checks/redis/redistest: families import engine, and never each other",
+		},
+		{"a test of a family starts its server", "checks/redis/planted_test.go", importing("redis_test", "gumshoe/checks/redis/redistest"), ""},
+		{"what starts a server uses the suite", "checks/redis/redistest/planted.go", importing("redistest", "gumshoe/checks/checktest"), ""},
 		{"a test of a family uses the conformance suite", "checks/host/planted_test.go", importing("host_test", "gumshoe/checks/checktest"), ""},
 		{
 			"an integration imports checks", "integrations/slack/planted.go", importing("slack", "gumshoe/checks/host"),
@@ -339,14 +391,14 @@ func forbidden(f sourceFile, r rule, imported string) string {
 	case first == "gumshoe":
 		ours := strings.TrimPrefix(strings.TrimPrefix(imported, "gumshoe"), "/")
 		ownTest := f.test() && ours == f.folder()
-		testsOnly := ours == "checks/checktest" && !f.test()
+		testsOnly := forTests(ours) && !f.test() && !forTests(f.folder())
 		if !ownTest && (testsOnly || !matchesAny(may, ours)) {
 			return no(ours, r.because)
 		}
 	case strings.Contains(first, "."):
 		module := moduleOf(imported)
 		atHome := func(home string) bool {
-			return home == f.folder() || home == "tests" && (f.test() || f.folder() == "checks/checktest")
+			return home == f.folder() || home == "tests" && (f.test() || forTests(f.folder()))
 		}
 		if module == "" {
 			return imported + " has no home: add its module to homes in imports_test.go, with the one package that imports it"
@@ -369,6 +421,12 @@ func moduleOf(imported string) string {
 		}
 	}
 	return best
+}
+
+// forTests tells whether a package is for tests alone: the conformance suite, or
+// one that starts a real server, such as checks/postgres/postgrestest.
+func forTests(folder string) bool {
+	return strings.HasPrefix(folder, "checks/") && strings.HasSuffix(folder, "test")
 }
 
 func matchesAny(patterns []string, name string) bool {

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -25,6 +26,8 @@ func main() {
 	// then fail with EPIPE, which write knows. It is not ignored by the process,
 	// because programs that checks start would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	// Libraries of clients have their say in the results, not between the lines.
+	log.SetOutput(io.Discard)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -64,6 +65,38 @@ func TestREADMERunbook(t *testing.T) {
 		var out, complaints bytes.Buffer
 		if status := run(t.Context(), []string{"lint", path}, strings.NewReader(""), &out, &complaints); status != exitHealthy || strings.Contains(out.String(), "warning") {
 			t.Errorf("exit status %d: %s%s", status, out.String(), complaints.String())
+		}
+	}
+}
+
+// TestConfigurationPage: every gumshoe.yaml that the documentation shows can be
+// used.
+func TestConfigurationPage(t *testing.T) {
+	for _, page := range []string{"../../docs/configuration.md", "../../README.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := 0
+		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(text, -1) {
+			if !bytes.Contains(block[1], []byte("\nallow:")) {
+				continue
+			}
+			shown++
+			path := filepath.Join(t.TempDir(), "gumshoe.yaml")
+			if err := os.WriteFile(path, block[1], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			a := &app{configFile: path}
+			if _, err := a.registry(); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+			if len(a.services) == 0 {
+				t.Errorf("%s shows no services", page)
+			}
+		}
+		if shown != 1 {
+			t.Errorf("%s shows %d configurations, want 1", page, shown)
 		}
 	}
 }

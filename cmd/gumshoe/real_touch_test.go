@@ -183,6 +183,9 @@ func named(touches []engine.Touch, kind engine.TouchKind, what string, changes b
 		if kind == engine.TouchFile && strings.Contains(touch.How, "write") && (strings.HasPrefix(what, folder+"/") || strings.HasPrefix(folder, what)) {
 			return true
 		}
+		if kind == engine.TouchFile && !changes && strings.Contains(touch.How, "below") && strings.HasPrefix(what, folder+"/") {
+			return true
+		}
 	}
 	return false
 }

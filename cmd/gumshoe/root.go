@@ -33,15 +33,16 @@ what is wrong, how sure it is and why, or says honestly that it cannot tell.`,
 		&cobra.Group{ID: "look", Title: "Look things up"},
 	)
 	for group, commands := range map[string][]*cobra.Command{
-		"diagnose": {a.runCommand(), a.planCommand(), a.checkCommand(), a.reportCommand(), a.explainCommand()},
+		"diagnose": {a.runCommand(), a.planCommand(), a.checkCommand(), a.reportCommand(), a.explainCommand(), a.topologyCommand()},
 		"write":    {a.newCommand(), a.lintCommand(), a.testCommand(), a.recordCommand(), a.schemaCommand()},
-		"look":     {a.listCommand(), a.showCommand(), a.checksCommand(), a.completionCommand(), a.versionCommand()},
+		"look":     {a.listCommand(), a.showCommand(), a.checksCommand(), a.doctorCommand(), a.completionCommand(), a.versionCommand()},
 	} {
 		for _, c := range commands {
 			c.GroupID = group
 			root.AddCommand(c)
 		}
 	}
+	root.AddCommand(a.measureCommand())
 	root.SetHelpCommandGroupID("look")
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(usageTemplate)
@@ -57,7 +58,9 @@ func (a *app) noCommand(cmd *cobra.Command, args []string) error {
 	}
 	var names []string
 	for _, c := range cmd.Commands() {
-		names = append(names, c.Name())
+		if !c.Hidden {
+			names = append(names, c.Name())
+		}
 	}
 	return fmt.Errorf("there is no command %q%s (gumshoe help lists them)", args[0], source.DidYouMean(args[0], names))
 }

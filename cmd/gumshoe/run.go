@@ -106,8 +106,17 @@ func (a *app) diagnose(ctx context.Context, p *prepared, options engine.Options,
 	options.Progress = progress.Event
 	out, _ := terminalSize(a.stdout)
 	defer func() { progress.End(keepLines || out == 0) }()
-	runner := &engine.Runner{Observe: engine.Local(p.target), Target: p.target, Version: programVersion().Version, NewID: store.NewID}
+	runner := &engine.Runner{Observe: a.observer(), Target: p.target, Version: programVersion().Version, NewID: store.NewID, Keep: a.keepFile}
 	return runner.Run(ctx, p.book, options)
+}
+
+// keepFile begins a file beside the record of a run.
+func (a *app) keepFile(run, name string) (engine.File, error) {
+	runs, err := a.runs()
+	if err != nil {
+		return nil, err
+	}
+	return runs.File(run, name)
 }
 
 // keep records a run, and tells whether that worked. It is no reason not to

@@ -20,7 +20,7 @@ var updateScripts = flag.Bool("update", false, "rewrite the scripts to what the 
 
 func TestMain(m *testing.M) {
 	if task := os.Getenv("GUMSHOE_TEST_TASK"); task != "" {
-		helperTask(task, os.Args[len(os.Args)-1])
+		tasks()[task](os.Args[len(os.Args)-1])
 		return
 	}
 	testscript.Main(m, map[string]func(){"gumshoe": main})
@@ -90,7 +90,7 @@ var variable = []struct {
 	{regexp.MustCompile(`  +(< )?\d+(\.\d+)? (µs|ms|s)  `), "  TIME  "},
 	{regexp.MustCompile(`(✓|✗) (\S+) (< )?\d+(\.\d+)? (µs|ms|s)\b`), "$1 $2 TIME"},
 	{regexp.MustCompile(`([|·]) (< )?\d+(\.\d+)? (µs|ms|s) ([|·])`), "$1 TIME $5"},
-	{regexp.MustCompile(`(refused|connected) +\d+(\.\d+)? (µs|ms|s)\b`), "$1 TIME"},
+	{regexp.MustCompile(`(refused|connected)(?: +"")? +\d+(\.\d+)? (µs|ms|s)\b`), "$1 TIME"},
 	{regexp.MustCompile(`\bin (< )?\d+(\.\d+)? (µs|ms|s)(, \d+ of \d+)`), "in TIME$4"},
 	{regexp.MustCompile(`   +in TIME`), "   in TIME"},
 	{regexp.MustCompile(`(?m)^ +\d+\.\d\d s `), " AT "},

@@ -92,7 +92,7 @@ func TestInterrupt(t *testing.T) {
 		if err := json.Unmarshal(out.Bytes(), &report); err != nil {
 			t.Fatalf("%v: %v: %s", sig, err, out.String())
 		}
-		if report.Status != engine.StatusInterrupted || len(report.Steps) != 2 || report.Steps[0].Status != engine.Partial {
+		if report.Status != engine.StatusInterrupted || len(report.Steps) != 2 || report.Steps[0].Status != engine.Observed {
 			t.Errorf("%v: %s, steps %+v", sig, report.Status, report.Steps)
 		}
 		if kept, err := filepath.Glob(filepath.Join(cmd.Dir, "state", "gumshoe", "runs", "*.json")); len(kept) != 1 || err != nil {
