@@ -20,7 +20,7 @@ build: ## bin/gumshoe: one static binary
 
 test: ## every test; those that make real faults need root and GUMSHOE_TEST_REAL=1
 	$(GO) test -skip '^TestReal' ./...
-	$(if $(REAL),$(GO) test -p 1 -count=1 -exec '$(CURDIR)/.ci/quiet' -run '^TestReal' $(REAL))
+	$(if $(REAL),$(GO) test -p 1 -count=1 -timeout 40m -exec '$(CURDIR)/.ci/quiet' -run '^TestReal' $(REAL))
 
 race: ## the concurrent packages under the race detector (needs a C compiler)
 	@if command -v $$($(GO) env CC) >/dev/null; then set -x; \

@@ -48,6 +48,12 @@ peak() {
   awk -v k="$high" 'BEGIN { if (k > 0) printf "%.1f", k * 1024 / 1e6 }'
 }
 
+# cost_of COMMAND…: its wall and its processor time in seconds.
+cost_of() {
+  local TIMEFORMAT='%R %U %S'
+  { time "$@" >/dev/null 2>&1 || true; } 2>&1 | awk '{ printf "%.2f %.3f\n", $1, $2 + $3 }'
+}
+
 # benchmark FOLDER NAME: the median of 5, in milliseconds; nothing when there is
 # no such benchmark.
 benchmark() {
@@ -59,8 +65,21 @@ benchmark() {
 printf '%s, %s cores, %s\n\n' "$(go version | cut -d' ' -f3-)" "$(nproc)" "$(date -u +%Y-%m-%d)"
 printf '%-46s %10s %10s\n' figure limit measured
 row 'gumshoe version: start to end' 30 "$(milliseconds "$program version")" ms
-row 'the program, stripped' 20 "$(awk -v b="$(stat -c %s "$program")" 'BEGIN { printf "%.1f", b / 1e6 }')" MB
+row 'the program, stripped' 45 "$(awk -v b="$(stat -c %s "$program")" 'BEGIN { printf "%.1f", b / 1e6 }')" MB
 row 'gumshoe run host-sick: resident memory' 60 "$(peak "$program" run host-sick)" MB
+read -r wall cpu < <(cost_of "$program" run --all --format json host-sick)
+row 'gumshoe run host-sick --all: wall' 3 "$wall" s
+row 'gumshoe run host-sick --all: processor' 0.5 "$cpu" s
 row 'a run of 40 steps that do nothing' 20 "$(benchmark ./engine BenchmarkRun40)" ms
 row 'loading a runbook of 500 lines' 20 "$(benchmark ./engine/load BenchmarkLoad)" ms
 row 'choosing a step: 30 hypotheses, 40 steps' 0.1 "$(benchmark ./engine/belief BenchmarkChoose)" ms
+
+# 200 services that answer after 20 ms each and one of them after 200 ms.
+row 'topology.walk, 200 targets: over the slowest' 20 "$(go test -run '^$' -bench '^BenchmarkWalk$' -count 3 ./checks/topology |
+  awk '/over-slowest/ { for (i = 2; i <= NF; i++) if ($i ~ /over-slowest/) print $(i-1) }' | sort -n | sed -n 2p)" %
+
+# The checks at 2,000 processes, 10,000 sockets, 200 control groups and disks; the
+# time is nearly all that of a processor.
+for check in Processes Sockets Limits Load DiskIO Cgroups; do
+  row "checks/host Benchmark$check" 100 "$(benchmark ./checks/host "Benchmark$check")" ms
+done
