@@ -41,8 +41,9 @@ type Check[In, Out any] struct {
 	// that all runs together are polite to it; nil means this host.
 	// Two checks that look at the same service give the same text.
 	Target func(In) string
-	// Verify says what is wrong with the text of an input, by the input's name: for
-	// texts in a language of their own. A runbook with a wrong one is not loaded.
+	// Verify says what is wrong with the text of an input, or with one of the texts of
+	// a list or map, by the input's name: for texts in a language of their own. A
+	// runbook with a wrong one is not loaded.
 	Verify map[string]func(string) error
 	// Plan lists what a run would touch outside /proc and /sys. It touches
 	// nothing itself beyond reading /proc and /sys.
@@ -129,7 +130,7 @@ func (c Check[In, Out]) Definition() (*Definition, error) {
 	}
 	for name, verify := range c.Verify {
 		field, ok := in.Field(name)
-		if !ok || field.Kind != KindString {
+		if !ok || field.Kind != KindString && field.Kind != KindList && field.Kind != KindMap {
 			return nil, fmt.Errorf("check %s: verify: there is no text %s among the inputs", c.Name, name)
 		}
 		field.verify = verify
@@ -137,6 +138,14 @@ func (c Check[In, Out]) Definition() (*Definition, error) {
 	out, err := DescribeOutput(reflect.TypeFor[Out]())
 	if err != nil {
 		return nil, fmt.Errorf("check %s: output: %w", c.Name, err)
+	}
+	for _, f := range out.Fields {
+		if f.Keys == "" {
+			continue
+		}
+		if keys, ok := in.Field(f.Keys); !ok || keys.Kind != KindMap && keys.Kind != KindList || f.Kind != KindMap {
+			return nil, fmt.Errorf("check %s: output: %s is no map, or %s no map or list to have the keys of", c.Name, f.Name, f.Keys)
+		}
 	}
 	d := &Definition{
 		Name: c.Name, Doc: c.Doc, Cost: c.Cost, Risk: c.Risk, Resource: c.Resource, In: in, Out: out,

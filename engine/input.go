@@ -76,6 +76,9 @@ func (f *Field) convert(value any) (reflect.Value, error) {
 	switch f.Kind {
 	case KindString:
 		text, ok := value.(string)
+		if f.Format == FormatMoment && !ok {
+			text, ok = momentText(value)
+		}
 		if !ok {
 			return out, f.want("a string", value)
 		}
@@ -139,6 +142,17 @@ func (f *Field) convert(value any) (reflect.Value, error) {
 	return out, f.within(out)
 }
 
+// momentText writes a duration or a time as a moment.
+func momentText(value any) (text string, ok bool) {
+	switch v := value.(type) {
+	case time.Duration:
+		return v.String(), true
+	case time.Time:
+		return v.Format(time.RFC3339Nano), true
+	}
+	return "", false
+}
+
 func (f *Field) convertList(out reflect.Value, value any) error {
 	if text, ok := value.(string); ok {
 		if err := json.Unmarshal([]byte(text), &value); err != nil {
@@ -154,6 +168,9 @@ func (f *Field) convertList(out reflect.Value, value any) error {
 		text, ok := scalarText(v.Index(i).Interface())
 		if !ok {
 			return f.want("a list of strings", v.Index(i).Interface())
+		}
+		if err := f.wellFormed(text); err != nil {
+			return err
 		}
 		list[i] = text
 	}
@@ -179,6 +196,9 @@ func (f *Field) convertMap(out reflect.Value, value any) error {
 		text, ok := scalarText(v.MapIndex(key).Interface())
 		if !ok {
 			return f.want("a mapping to strings", v.MapIndex(key).Interface())
+		}
+		if err := f.wellFormed(text); err != nil {
+			return fmt.Errorf("%s: %w", key.String(), err)
 		}
 		m[key.String()] = text
 	}
@@ -234,6 +254,9 @@ func (f *Field) wellFormed(text string) error {
 		return CheckURL(text)
 	case FormatPath:
 		return CheckPath(text)
+	case FormatMoment:
+		_, err := ParseMoment(text, time.Now())
+		return err
 	}
 	if f.verify != nil {
 		return f.verify(text)

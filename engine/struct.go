@@ -35,6 +35,10 @@ type Field struct {
 	// query: it names the input that takes the values for it. A runbook can give such
 	// a text as written or as one of its inputs, and cannot write values into it.
 	Program string
+	// Keys is set for a map in an observation that has an entry for each key of an
+	// input that is a map, or for each text of one that is a list; it names the input.
+	// A runbook that reads another key is not loaded.
+	Keys string
 	// verify says what is wrong with a text beyond the above; nil when nothing can be.
 	verify func(string) error
 	// Of describes the fields of an object, or of the objects in a list or map.
@@ -87,6 +91,7 @@ const (
 	FormatHost     = "host"
 	FormatURL      = "url"
 	FormatPath     = "path"
+	FormatMoment   = "moment" // a time or how long ago, see ParseMoment
 )
 
 // Field finds a field by its name.
@@ -112,8 +117,8 @@ func (s *Struct) Names() []string {
 // DescribeInput reads the description of a check's inputs from its struct. The
 // fields are strings, bools, integers, floats, durations, Secrets, lists of
 // strings, and maps from string to string. Tags: json (the name), required,
-// default, enum (comma-separated), min, max, format (hostport, host, url or
-// path), program (see Field.Program).
+// default, enum (comma-separated), min, max, format (hostport, host, url, path or
+// moment), program (see Field.Program).
 func DescribeInput(t reflect.Type) (*Struct, error) {
 	return describe(t, func(path string, f *Field) error {
 		switch f.Kind {
@@ -186,6 +191,7 @@ func describeAt(prefix string, t reflect.Type, allow func(string, *Field) error,
 			Default:  sf.Tag.Get("default"),
 			Format:   sf.Tag.Get("format"),
 			Program:  sf.Tag.Get("program"),
+			Keys:     sf.Tag.Get("keys"),
 			Min:      math.NaN(), Max: math.NaN(),
 			tagged: sf.Tag.Get, parent: t,
 		}

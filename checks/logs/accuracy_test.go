@@ -91,7 +91,7 @@ func groupingAccuracy(t *testing.T, messages, events []string) (accuracy float64
 	t.Helper()
 	miner := template.New(0)
 	for _, message := range messages {
-		miner.Add([]byte(message), 0, template.Window)
+		miner.Add([]byte(message), 0, template.Window, 0)
 	}
 	found = len(miner.Templates())
 	groups := make([]string, len(messages))

@@ -40,24 +40,14 @@ func inputErrors(what string, faults []*engine.InputError) error {
 	return fmt.Errorf("%s", strings.Join(lines, "\n"))
 }
 
-// moment reads --at: an RFC 3339 time, a time of day (the last one that has
-// been), or how long ago ("-10m").
+// moment reads --at; "" is no time at all.
 func moment(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	var t time.Time
-	if ago, err := time.ParseDuration(text); err == nil && strings.HasPrefix(text, "-") {
-		t = now.Add(ago)
-	} else if t, err = time.Parse(time.RFC3339, text); err != nil {
-		clock, err := time.ParseInLocation("15:04", text, now.Location())
-		if err != nil {
-			return time.Time{}, fmt.Errorf("--at: want a time such as 2026-01-31T15:04:05Z, 15:04 or -10m, not %q", text)
-		}
-		t = time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), 0, 0, now.Location())
-		if t.After(now) {
-			t = t.AddDate(0, 0, -1)
-		}
+	t, err := engine.ParseMoment(text, now)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("--at: %w", err)
 	}
 	if t.After(now) {
 		return time.Time{}, fmt.Errorf("--at: %s is yet to come; say when the trouble began", text)

@@ -27,7 +27,7 @@ func fits(f *engine.Field, t reflect.Type) string {
 	ok, hint := false, ""
 	switch f.Kind {
 	case engine.KindString:
-		ok = t.Kind() == reflect.String || t == hostPortType
+		ok = t.Kind() == reflect.String || t == hostPortType || f.Format == engine.FormatMoment && (t == durationType || t == timeType)
 		if isScalarType(t) {
 			hint = "; string(…) makes one of it"
 		}

@@ -77,7 +77,7 @@ func (b *builder) compileCondition(node source.Node, what string, scope *express
 	}
 	c, faults := expression.CompileCondition(text, scope)
 	b.addCompiled(text, faults)
-	if faults.Err() != nil || !b.noHiddenSecrets(text, c.Reads(), false) || !b.ends(c) {
+	if faults.Err() != nil || !b.noHiddenSecrets(text, c.Reads(), false) || !b.keysGiven(text, c.Reads()) || !b.ends(c) {
 		return nil
 	}
 	return c
@@ -128,7 +128,7 @@ func (b *builder) compileNames(node source.Node, what string) *expression.Names 
 	}
 	n, faults := expression.CompileNames(text, b.scopes.run)
 	b.addCompiled(text, faults)
-	if faults.Err() != nil || !b.noHiddenSecrets(text, n.Reads(), false) {
+	if faults.Err() != nil || !b.noHiddenSecrets(text, n.Reads(), false) || !b.keysGiven(text, n.Reads()) {
 		return nil
 	}
 	return n
@@ -169,7 +169,7 @@ func (b *builder) compileTemplate(text source.Text, scope *expression.Scope, for
 	}
 	t, faults := expression.CompileTemplate(text, scope)
 	*b.faults = append(*b.faults, faults...)
-	if faults.Err() != nil || !b.noHiddenSecrets(text, t.Reads(), forSecret) {
+	if faults.Err() != nil || !b.noHiddenSecrets(text, t.Reads(), forSecret) || !b.keysGiven(text, t.Reads()) {
 		return nil
 	}
 	return t

@@ -272,6 +272,8 @@ func exampleInputs(s *engine.Struct) string {
 				example = "http://127.0.0.1:8080/"
 			case engine.FormatPath:
 				example = "/path"
+			case engine.FormatMoment:
+				example = "15m"
 			}
 		}
 		fmt.Fprintf(&b, " %s=%s", f.Name, example)

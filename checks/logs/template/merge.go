@@ -270,7 +270,7 @@ func (f *form) take(other *form) {
 		s.Lines[part] += o.Lines[part]
 	}
 	if o.First != 0 && (o.First < s.First || s.First == 0) {
-		s.First, s.Example = o.First, o.Example
+		s.First, s.Example, s.Mark = o.First, o.Example, o.Mark
 	}
 	s.Last = max(s.Last, o.Last)
 }

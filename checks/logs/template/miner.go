@@ -36,6 +36,8 @@ type Stats struct {
 	First, Last int64
 	// Example is the first of them, cut at 4096 bytes.
 	Example string
+	// Mark is what was given with it, such as its level.
+	Mark uint8
 }
 
 // A Miner collects messages. The zero value is not usable: see New. It is used by
@@ -96,12 +98,16 @@ func (m *Miner) Coarse() bool { return m.coarse }
 
 // Add takes in a message, without the time and the level that a program puts
 // before it. at is when it was written, in nanoseconds since 1970; 0 when that is
-// not known. The message may be changed afterwards.
-func (m *Miner) Add(message []byte, at int64, part int) {
+// not known. The message may be changed afterwards. mark is kept beside the first of
+// each template.
+func (m *Miner) Add(message []byte, at int64, part int, mark uint8) {
 	words, hash := m.scanner.scan(message)
 	f := m.byHash[hash]
 	if f == nil {
 		f = m.newForm(words, hash, message)
+		if f.seen == 0 {
+			f.stats.Mark = mark
+		}
 	}
 	f.seen++
 	if f.seen <= alwaysCompared || f.seen%compareEvery == 0 {
@@ -246,17 +252,19 @@ func (m *Miner) mergeAlike(of func(*form) place) {
 // afterwards.
 func (m *Miner) Merge(other *Miner) {
 	for _, f := range other.forms {
-		mine, known := m.byHash[m.rehash(f)]
-		if !known {
-			if len(m.forms) >= m.maxForms {
-				m.makeRoom()
-			}
-			m.forms = append(m.forms, f)
-			m.byHash[f.hash] = f
+		if mine := m.byHash[m.rehash(f)]; mine != nil {
+			mine.take(f)
 			continue
 		}
-		mine.take(f)
+		if len(m.forms) >= m.maxForms {
+			m.makeRoom()
+		}
+		f.order = m.order
+		m.order++
+		m.forms = append(m.forms, f)
+		m.byHash[f.hash] = f
 	}
+	m.sweep()
 	m.coarse = m.coarse || other.coarse
 }
 

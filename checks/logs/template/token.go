@@ -33,6 +33,8 @@ const (
 )
 
 // classes says what each byte is.
+//
+//nolint:gochecknoglobals // a table that is never changed
 var classes = classify()
 
 func classify() (c [256]uint8) {

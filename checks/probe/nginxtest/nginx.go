@@ -271,9 +271,11 @@ func (s *Server) Hold(t testing.TB) (release func()) {
 }
 
 // Reload has nginx read its files again, and waits until a site shows a
-// certificate.
+// certificate and the processes that show another have ended: until then they accept
+// connections as well.
 func (s *Server) Reload(t testing.TB, site string, shown *Certificate) {
 	t.Helper()
+	old := s.workers(t)
 	if err := syscall.Kill(s.PID(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +286,8 @@ func (s *Server) Reload(t testing.TB, site string, shown *Certificate) {
 		if err == nil {
 			got := conn.ConnectionState().PeerCertificates[0]
 			conn.Close()
-			if got.Equal(shown.Certificate) {
+			now := s.workers(t)
+			if got.Equal(shown.Certificate) && !slices.ContainsFunc(old, func(pid string) bool { return slices.Contains(now, pid) }) {
 				return
 			}
 		}
@@ -292,4 +295,14 @@ func (s *Server) Reload(t testing.TB, site string, shown *Certificate) {
 			t.Fatalf("%s does not show its new certificate: %v", site, err)
 		}
 	}
+}
+
+// workers are the processes of nginx that answer.
+func (s *Server) workers(t testing.TB) []string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", s.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(text))
 }
