@@ -111,19 +111,23 @@ func (m *Miner) mergeOne(forms []*form, values map[uint64]bool, known bool) int 
 			}
 			return true
 		case hasHole:
-			return p > 0
+			return true
 		}
 		return known && isKnown
 	})
 }
 
 // haveHole says whether forms have values in one place of which some show as such:
-// "rhost=<*>" beside "rhost=relay".
+// "rhost=<*>" beside "rhost=relay". A first word that is nothing but a value shows
+// nothing of what others begin with.
 func haveHole(forms []*form, p int) bool {
 	for _, f := range forms {
 		before, after, found := strings.Cut(f.words[p], hole)
 		if key := strings.IndexByte(before, '='); key >= 0 {
 			before, after = before[:key+1], ""
+		}
+		if p == 0 && before == "" {
+			continue
 		}
 		if found && !slices.ContainsFunc(forms, func(f *form) bool {
 			w := f.words[p]

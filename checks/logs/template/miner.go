@@ -172,7 +172,10 @@ func (m *Miner) newForm(words []word, hash uint64, message []byte) *form {
 		f.sums[i] = w.hash
 		f.raw[i] = strings.Clone(string(w.text))
 		f.words[i] = f.raw[i]
-		if w.masked {
+		switch {
+		case w.hash == wholeHole:
+			f.words[i] = hole
+		case w.masked:
 			f.words[i] = string(appendMasked(nil, w.text))
 		}
 	}

@@ -178,7 +178,7 @@ func isUnit(text []byte) bool {
 	switch string(text) {
 	case "ns", "us", "µs", "ms", "s", "sec", "secs", "second", "seconds", "msec", "msecs", "millis", "nanoseconds", "microseconds", "milliseconds",
 		"m", "min", "mins", "minute", "minutes", "h", "hr", "hrs", "hour", "hours", "d", "day", "days", "week", "weeks",
-		"B", "b", "byte", "bytes", "Bytes", "kB", "KB", "MB", "GB", "TB", "PB", "kb", "mb", "gb", "KiB", "MiB", "GiB", "TiB", "percent":
+		"B", "byte", "bytes", "Bytes", "kB", "KB", "MB", "GB", "TB", "PB", "kb", "mb", "gb", "KiB", "MiB", "GiB", "TiB", "percent":
 		return true
 	}
 	return false
