@@ -73,6 +73,12 @@ func TestDefinitionRefuses(t *testing.T) {
 		{"a list of numbers as input", check[struct {
 			P []int `json:"p"`
 		}, goodOut]("a.b"), "p: a list in a check's input holds strings"},
+		{"keys of no input", check[goodIn, struct {
+			M map[string]int `json:"m" expr:"m" keys:"nope"`
+		}]("a.b"), "m is no map, or nope no map or list to have the keys of"},
+		{"keys that are not of a map", check[goodIn, struct {
+			M int `json:"m" expr:"m" keys:"labels"`
+		}]("a.b"), "m is no map, or labels no map or list"},
 		{"an object as input", check[struct {
 			P struct{} `json:"p"`
 		}, goodOut]("a.b"), "p: a check's input is not a object"},
@@ -89,16 +95,19 @@ func TestDefinitionRefuses(t *testing.T) {
 // TestVerify: what a check says of the text of an input is said when it is read.
 func TestVerify(t *testing.T) {
 	type in struct {
-		Query string `json:"query"`
-		Count int    `json:"count"`
+		Query string            `json:"query"`
+		List  []string          `json:"list"`
+		Map   map[string]string `json:"map"`
+		Count int               `json:"count"`
 	}
 	c := check[in, goodOut]("a.b")
-	c.Verify = map[string]func(string) error{"query": func(text string) error {
+	refuse := func(text string) error {
 		if text == "bad" {
 			return errors.New("column 1: bad")
 		}
 		return nil
-	}}
+	}
+	c.Verify = map[string]func(string) error{"query": refuse, "list": refuse, "map": refuse}
 	d, err := c.Definition()
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +115,12 @@ func TestVerify(t *testing.T) {
 	if _, faults := d.In.Decode(map[string]any{"query": "bad"}); len(faults) != 1 || !strings.Contains(faults[0].Error(), "column 1: bad") {
 		t.Errorf("got %v, want that it is bad", faults)
 	}
-	for _, given := range []map[string]any{nil, {"query": "good"}, {"query": ""}} {
+	for _, given := range []map[string]any{{"list": []any{"good", "bad"}}, {"map": map[string]any{"a": "good", "b": "bad"}}} {
+		if _, faults := d.In.Decode(given); len(faults) != 1 || !strings.Contains(faults[0].Error(), "column 1: bad") {
+			t.Errorf("%v: got %v, want that it is bad", given, faults)
+		}
+	}
+	for _, given := range []map[string]any{nil, {"query": "good"}, {"query": ""}, {"list": []any{"good"}, "map": map[string]any{"bad": "good"}}} {
 		if _, faults := d.In.Decode(given); len(faults) > 0 {
 			t.Errorf("%v: got %v", given, faults)
 		}
@@ -115,6 +129,37 @@ func TestVerify(t *testing.T) {
 		c.Verify = map[string]func(string) error{name: func(string) error { return nil }}
 		if _, err := c.Definition(); err == nil || !strings.Contains(err.Error(), "there is no text "+name) {
 			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// TestDecodeMoment: a moment can be given as text, and as what an input of a runbook
+// or the time of an incident is.
+func TestDecodeMoment(t *testing.T) {
+	type in struct {
+		Since string `json:"since" format:"moment"`
+	}
+	described, err := engine.DescribeInput(reflect.TypeFor[in]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		given any
+		want  string
+	}{
+		{"15m", "15m"},
+		{"2026-01-31T15:04:05Z", "2026-01-31T15:04:05Z"},
+		{90 * time.Second, "1m30s"},
+		{time.Date(2026, 1, 31, 15, 4, 5, 6, time.UTC), "2026-01-31T15:04:05.000000006Z"},
+	} {
+		got, faults := described.Decode(map[string]any{"since": row.given})
+		if diff := cmp.Diff(any(in{row.want}), got); diff != "" || len(faults) > 0 {
+			t.Errorf("%v: faults %v (-want +got):\n%s", row.given, faults, diff)
+		}
+	}
+	for _, given := range []any{"yesterday", 15, true} {
+		if _, faults := described.Decode(map[string]any{"since": given}); len(faults) != 1 {
+			t.Errorf("%v: got %v, want one fault", given, faults)
 		}
 	}
 }

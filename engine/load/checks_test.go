@@ -72,14 +72,14 @@ type tcpOut struct {
 
 type logsIn struct {
 	Path     string            `json:"path" required:"true" format:"path"`
-	Since    time.Duration     `json:"since" default:"15m"`
+	Since    string            `json:"since" format:"moment" default:"15m"`
 	Match    []string          `json:"match"`
 	Patterns map[string]string `json:"patterns"`
 }
 
 type logsOut struct {
 	Lines   int            `json:"lines" expr:"lines"`
-	Matches map[string]int `json:"matches" expr:"matches"`
+	Matches map[string]int `json:"matches" expr:"matches" keys:"patterns"`
 	Samples []string       `json:"samples" expr:"samples"`
 }
 

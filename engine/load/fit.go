@@ -24,11 +24,14 @@ func fits(f *engine.Field, t reflect.Type) string {
 		engine.KindBool: "true or false", engine.KindDuration: "a duration", engine.KindSecret: "a secret",
 		engine.KindList: "a list", engine.KindMap: "a mapping",
 	}
+	if f.Format == engine.FormatMoment {
+		wants[engine.KindString] = "a time, or a duration for how long ago"
+	}
 	ok, hint := false, ""
 	switch f.Kind {
 	case engine.KindString:
 		ok = t.Kind() == reflect.String || t == hostPortType || f.Format == engine.FormatMoment && (t == durationType || t == timeType)
-		if isScalarType(t) {
+		if isScalarType(t) && f.Format != engine.FormatMoment {
 			hint = "; string(…) makes one of it"
 		}
 	case engine.KindNumber:

@@ -25,8 +25,8 @@ func (b *builder) keysGiven(text source.Text, reads []expression.Read) bool {
 		}
 		given, known := draft.keys(f.Keys)
 		if known && !slices.Contains(given, key) {
-			b.faults.Addf(text.Position, "step %s has no %q in its %s, of which %s.%s has an entry each%s",
-				r.Root, clip(key), f.Keys, r.Root, field, source.DidYouMean(key, given))
+			b.faults.Addf(text.Position, "%s.%s has an entry for each of the %s of step %s, and %q is none of them%s",
+				r.Root, field, f.Keys, r.Root, clip(key), source.DidYouMean(key, given))
 			return false
 		}
 	}
