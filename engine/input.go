@@ -75,15 +75,7 @@ func (f *Field) convert(value any) (reflect.Value, error) {
 	var err error
 	switch f.Kind {
 	case KindString:
-		text, ok := value.(string)
-		if f.Format == FormatMoment && !ok {
-			text, ok = momentText(value)
-		}
-		if !ok {
-			return out, f.want("a string", value)
-		}
-		out.SetString(text)
-		err = f.wellFormed(text)
+		err = f.convertText(out, value)
 	case KindBool:
 		switch b := value.(type) {
 		case bool:
@@ -142,15 +134,21 @@ func (f *Field) convert(value any) (reflect.Value, error) {
 	return out, f.within(out)
 }
 
-// momentText writes a duration or a time as a moment.
-func momentText(value any) (text string, ok bool) {
-	switch v := value.(type) {
-	case time.Duration:
-		return v.String(), true
-	case time.Time:
-		return v.Format(time.RFC3339Nano), true
+func (f *Field) convertText(out reflect.Value, value any) error {
+	if f.Format == FormatMoment {
+		switch v := value.(type) {
+		case time.Duration:
+			value = v.String()
+		case time.Time:
+			value = v.Format(time.RFC3339Nano)
+		}
 	}
-	return "", false
+	text, ok := value.(string)
+	if !ok {
+		return f.want("a string", value)
+	}
+	out.SetString(text)
+	return f.wellFormed(text)
 }
 
 func (f *Field) convertList(out reflect.Value, value any) error {

@@ -90,6 +90,12 @@ var rules = []rule{
 		packages: "checks/packets", may: []string{"engine", "checks/capturefile", "checks/livecapture", "checks/packetfilter", "checks/packets/traffic", "checks/reach"},
 		tests: []string{"engine/...", "checks/checktest"}, because: "it joins what reads, filters and analyses packets, and knows no other check",
 	},
+	{packages: "checks/logs/tally", may: []string{"engine/statistic"}, because: "it counts, and knows nothing of logs"},
+	{packages: "checks/logs/*", because: "it knows lines of text, and nothing of ours"},
+	{
+		packages: "checks/logs", may: []string{"engine", "checks/logs/*"}, tests: []string{"engine/...", "checks/checktest"},
+		because: "it joins what reads, searches and counts lines, and knows no other check",
+	},
 	{packages: "checks/*/*", may: []string{"checks/checktest"}, because: "it only starts a real server for tests"},
 	{
 		packages: "checks/*", may: []string{"engine", "engine/statistic", "checks/reach", "checks/webapi"}, tests: []string{"engine/...", "checks/checktest", "checks/*/*"},
@@ -118,7 +124,7 @@ var homes = map[string][]string{
 	"github.com/robfig/cron/v3":      {"engine/load"},
 	"github.com/shirou/gopsutil/v3":  {"checks/host"},
 	"golang.org/x/sys":               {"checks/host", "checks/backups", "checks/livecapture", "tests"}, // statx, device numbers, packet sockets; namespaces
-	"github.com/klauspost/compress":  {"checks/backups", "checks/capturefile"},                         // zstd, and gzip at speed
+	"github.com/klauspost/compress":  {"checks/backups", "checks/capturefile", "checks/logs/textfile"}, // zstd, and gzip at speed
 	"github.com/facebook/time":       {"checks/host"},                                                  // asks chronyd
 	"github.com/beevik/ntp":          {"checks/probe"},                                                 // asks a time server
 	"github.com/miekg/dns":           {"checks/probe"},                                                 // asks one name server
@@ -134,6 +140,8 @@ var homes = map[string][]string{
 	"github.com/google/pprof":        {"checks/profile"},
 	"golang.org/x/net":               {"checks/packetfilter", "checks/packets", "checks/livecapture"}, // instructions of BPF
 	"github.com/google/gopacket":     {"checks/packets/traffic", "tests"},                             // headers of packets; another reader of captures
+	"github.com/ulikunitz/xz":        {"checks/logs/textfile"},                                        // xz, which logrotate can be told to use
+	"gonum.org/v1/gonum":             {"checks/logs/tally"},                                           // the beta function
 	"github.com/oklog/ulid/v2":       {"integrations/store"},
 	"github.com/spf13/cobra":         {"cmd/gumshoe"},
 	"github.com/spf13/pflag":         {"cmd/gumshoe"}, // the flags of cobra's commands

@@ -61,7 +61,8 @@ func fromStrptime(pattern string) (string, error) {
 			layout.WriteByte(pattern[i])
 			continue
 		}
-		if i++; i == len(pattern) {
+		i++
+		if i == len(pattern) {
 			return "", fmt.Errorf("%q ends in %%; %%%% stands for one", pattern)
 		}
 		part, ok := parts[pattern[i]]

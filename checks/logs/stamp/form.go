@@ -126,7 +126,8 @@ func numeric(text []byte, digits int, separator byte) (m moment, end int) {
 	if gap := text[digits+6]; !ok1 || !ok2 || !ok3 || gap != ' ' && gap != 'T' && gap != 't' && gap != '_' && gap != ':' {
 		return m, 0
 	}
-	return m, m.clock(text, digits+7)
+	end = m.clock(text, digits+7)
+	return m, end
 }
 
 func parseISO(text []byte) (moment, int) {
@@ -134,7 +135,8 @@ func parseISO(text []byte) (moment, int) {
 	if end == 0 || !m.valid() {
 		return m, 0
 	}
-	return m, m.zoneAt(text, end)
+	end = m.zoneAt(text, end)
+	return m, end
 }
 
 func parseSlashes(text []byte) (moment, int) {
@@ -142,7 +144,8 @@ func parseSlashes(text []byte) (moment, int) {
 	if end == 0 || !m.valid() {
 		return m, 0
 	}
-	return m, m.zoneAt(text, end)
+	end = m.zoneAt(text, end)
+	return m, end
 }
 
 func parseShortSlashes(text []byte) (moment, int) {
@@ -179,7 +182,8 @@ func parseAccess(text []byte) (m moment, end int) {
 	if end = m.clock(text, 12); !ok1 || !ok2 || end == 0 || !m.valid() {
 		return m, 0
 	}
-	return m, m.zoneAt(text, end)
+	end = m.zoneAt(text, end)
+	return m, end
 }
 
 // weekday gives where a text goes on behind the short name of a day.
@@ -227,7 +231,8 @@ func parseDayMonthYear(text []byte) (m moment, end int) {
 	if end = m.clock(text, at+10); end == 0 || !m.valid() {
 		return m, 0
 	}
-	return m, m.zoneAt(text, end)
+	end = m.zoneAt(text, end)
+	return m, end
 }
 
 // monthDayClock reads "Jan  2 15:04:05".
@@ -239,7 +244,8 @@ func monthDayClock(text []byte, at int) (m moment, end int) {
 	if m.day, end = dayAt(text, at+4); end == 0 || end >= len(text) || text[end] != ' ' || m.day < 1 || m.day > daysIn(2000, m.month) {
 		return m, 0
 	}
-	return m, m.clock(text, end+1)
+	end = m.clock(text, end+1)
+	return m, end
 }
 
 func parseCtime(text []byte) (moment, int) {
@@ -281,7 +287,8 @@ func parseKlog(text []byte) (m moment, end int) {
 	if !ok1 || !ok2 || m.month < 1 || m.month > 12 || m.day < 1 || m.day > daysIn(2000, m.month) {
 		return m, 0
 	}
-	return m, m.clock(text, 6)
+	end = m.clock(text, 6)
+	return m, end
 }
 
 func parseCompact(text []byte) (m moment, end int) {
@@ -311,7 +318,8 @@ func parseMonthDay(text []byte) (m moment, end int) {
 	if !ok1 || !ok2 || m.month < 1 || m.month > 12 || m.day < 1 || m.day > daysIn(2000, m.month) {
 		return m, 0
 	}
-	return m, m.clock(text, 6)
+	end = m.clock(text, 6)
+	return m, end
 }
 
 // The seconds since 1970 of the years 2000 and 2100, between which a number is taken

@@ -81,14 +81,13 @@ func places(text []byte) []place {
 
 // takes says whether a form is believed at a place: what has a number alone is only
 // at the beginning of a line or under a name.
-func (p place) takes(f *form, rest []byte, n int) bool {
+func (p place) takes(f *form) bool {
 	switch f.name {
 	case "epoch":
 		return p.kind == atColumn || p.kind == inJSON || p.kind == inLogfmt || p.kind == atBracket || p.kind == atWord && p.n <= 2
 	case "hdfs", "android", "klog":
 		return p.kind == atColumn || p.kind == atBar || p.kind == atWord && p.n <= 4
 	}
-	_, _ = rest, n
 	return true
 }
 
@@ -152,7 +151,8 @@ func member(text []byte, key string) (rest []byte, found bool) {
 		case '{', '[':
 			depth++
 		case '}', ']':
-			if depth--; depth == 0 {
+			depth--
+			if depth == 0 {
 				return nil, false
 			}
 		case '"':

@@ -63,7 +63,7 @@ func Detect(sample [][]byte, c Context) (l Layout, ok bool) {
 			}
 			for i := range forms {
 				f := &forms[i]
-				if _, n := f.parse(rest); n > 0 && !seen[way{f, p}] && p.takes(f, rest, n) {
+				if _, n := f.parse(rest); n > 0 && !seen[way{f, p}] && p.takes(f) {
 					seen[way{f, p}] = true
 					votes[way{f, p}]++
 					if _, known := order[way{f, p}]; !known {

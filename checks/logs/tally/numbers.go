@@ -120,13 +120,13 @@ func (n *Numbers) Samples() int64 { return n.n }
 // Exact says whether the percentiles are.
 func (n *Numbers) Exact() bool { return n.buckets == nil }
 
-// Min, Max and Mean are those of at least one number.
+// Min is the smallest of at least one number.
 func (n *Numbers) Min() float64 { return n.min }
 
-// Max is the largest.
+// Max is the largest of at least one number.
 func (n *Numbers) Max() float64 { return n.max }
 
-// Mean is the arithmetic one.
+// Mean is the arithmetic mean of at least one number.
 func (n *Numbers) Mean() float64 { return n.mean }
 
 // Quantiles gives those of at least one number, for shares from 0 to 1 that rise.

@@ -20,7 +20,7 @@ func NewSeries(from int64, bucket time.Duration, buckets int) *Series {
 }
 
 // Add counts an event at a time; one outside is only counted as such.
-func (s *Series) Add(at int64, events int64) {
+func (s *Series) Add(at, events int64) {
 	i := (at - s.from) / s.bucket
 	if at < s.from || i >= int64(len(s.counts)) {
 		s.outside += events

@@ -50,7 +50,7 @@ func classify() (c [256]uint8) {
 			c[b] = isSpace
 		case b == '/' || b == '\\':
 			c[b] = isSlash
-		case bytes.IndexByte([]byte("=,()[]{}<>\"'`;|"), byte(b)) >= 0:
+		case strings.IndexByte("=,()[]{}<>\"'`;|", byte(b)) >= 0:
 			c[b] = isBreak
 		default:
 			c[b] = isOther
@@ -164,7 +164,7 @@ func unit(message []byte, end int) int {
 	if start == end || stop == start || !isUnit(message[start:stop]) {
 		return 0
 	}
-	for stop < len(message) && stop < start+maxUnit && bytes.IndexByte([]byte(".,;:)]}"), message[stop]) >= 0 {
+	for stop < len(message) && stop < start+maxUnit && strings.IndexByte(".,;:)]}", message[stop]) >= 0 {
 		stop++
 	}
 	if stop < len(message) && classes[message[stop]] != isSpace {
