@@ -47,8 +47,11 @@ func Start(t testing.TB, settings ...string) *Server {
 		"enable-debug-command local", // DEBUG SLEEP stands for a slow command
 	}, settings...)
 	for _, line := range settings {
-		if name, value, _ := strings.Cut(line, " "); name == "requirepass" {
+		switch name, value, _ := strings.Cut(line, " "); name {
+		case "requirepass":
 			s.password = value
+		case "cluster-enabled": // else it takes the port plus 10000, which may be a client's
+			lines = append(lines, fmt.Sprintf("cluster-port %d", checktest.FreePort(t)))
 		}
 	}
 	path := filepath.Join(s.Dir, "redis.conf")
