@@ -17,16 +17,17 @@ func custom(text string) (*form, error) {
 			return nil, err
 		}
 	}
-	const sample = "2006-01-02 15:04:05"
-	known, err := time.Parse(sample, sample)
-	if err != nil {
-		return nil, err
-	}
-	if written := known.Format(layout); written == layout && !strings.Contains(layout, "2006") && !strings.Contains(layout, "15") {
-		return nil, fmt.Errorf("%q has no part of a time in it; Go's layouts are written with 2006-01-02 15:04:05", text)
+	if sameDay(layout) {
+		return nil, fmt.Errorf("%q says no date: without one it is not known when a line was written", text)
 	}
 	zoned := strings.Contains(layout, "-07") || strings.Contains(layout, "Z07")
 	return &form{text, func(text []byte) (moment, int) { return parseCustom(layout, zoned, text) }}, nil
+}
+
+// sameDay says whether a layout writes two days in the same way.
+func sameDay(layout string) bool {
+	day := time.Date(2001, 4, 17, 13, 24, 35, 0, time.UTC)
+	return day.Format(layout) == day.AddDate(0, 0, 1).Format(layout) || day.Format(layout) == day.AddDate(0, 1, 0).Format(layout)
 }
 
 func parseCustom(layout string, zoned bool, text []byte) (moment, int) {
@@ -42,8 +43,11 @@ func parseCustom(layout string, zoned bool, text []byte) (moment, int) {
 	m := moment{
 		year: t.Year(), month: int(t.Month()), day: t.Day(), hour: t.Hour(), minute: t.Minute(), second: t.Second(), nanos: int64(t.Nanosecond()), zoned: zoned,
 	}
+	name, offset := t.Zone()
 	if zoned {
-		_, m.offset = t.Zone()
+		m.offset = offset
+	} else if strings.Contains(layout, "MST") && (name == "UTC" || name == "GMT") {
+		m.zoned = true // package time knows no other abbreviation for sure
 	}
 	return m, len(value)
 }
@@ -58,7 +62,12 @@ func fromStrptime(pattern string) (string, error) {
 	var layout strings.Builder
 	for i := 0; i < len(pattern); i++ {
 		if pattern[i] != '%' {
-			layout.WriteByte(pattern[i])
+			literal, _, _ := strings.Cut(pattern[i:], "%")
+			if odd := time.Date(2017, 11, 28, 23, 58, 59, 0, time.UTC); odd.Format(literal) != literal {
+				return "", fmt.Errorf("%q in %q would be read as a part of the time: leave out what stands before and behind it", literal, pattern)
+			}
+			layout.WriteString(literal)
+			i += len(literal) - 1
 			continue
 		}
 		i++
@@ -68,6 +77,9 @@ func fromStrptime(pattern string) (string, error) {
 		part, ok := parts[pattern[i]]
 		if !ok {
 			return "", fmt.Errorf("%%%c in %q is not known; want one of %%Y %%m %%d %%H %%M %%S %%f %%z %%b %%a %%y %%e %%j %%p %%I", pattern[i], pattern)
+		}
+		if written := layout.String(); (pattern[i] == 'f' || pattern[i] == 'L') && !strings.HasSuffix(written, ".") && !strings.HasSuffix(written, ",") {
+			return "", fmt.Errorf("%%%c in %q has to stand behind a point or a comma", pattern[i], pattern)
 		}
 		layout.WriteString(part)
 	}

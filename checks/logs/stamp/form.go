@@ -50,6 +50,9 @@ func (m *moment) clock(text []byte, at int) (end int) {
 	}
 	m.hour, m.minute, m.second = hour, minute, second
 	end = at + 8
+	if end < len(text) && isDigit(text[end]) {
+		return 0
+	}
 	if end+1 >= len(text) || text[end] != '.' && text[end] != ',' || !isDigit(text[end+1]) {
 		return end
 	}
@@ -64,52 +67,71 @@ func (m *moment) clock(text []byte, at int) (end int) {
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-// zoneAt reads a zone: Z, +02:00, +0200, +02, UTC and GMT, with or without a space
-// before it. Other abbreviations say too little: CST is three zones.
+// zoneAt reads a zone: Z, +02:00, +0200, +02, UTC, GMT and UTC+02:00, with or without a
+// space before it; the end is at when there is none. Other abbreviations say too
+// little: CST is three zones.
 func (m *moment) zoneAt(text []byte, at int) (end int) {
 	start := at
 	if start < len(text) && text[start] == ' ' {
 		start++
 	}
 	rest := text[start:]
-	switch {
-	case len(rest) > 0 && rest[0] == 'Z' && (len(rest) == 1 || !isLetter(rest[1])):
-		m.zoned = true
-		return start + 1
-	case bytes.HasPrefix(rest, []byte("UTC")), bytes.HasPrefix(rest, []byte("GMT")):
-		if len(rest) > 3 && isLetter(rest[3]) {
+	if bytes.HasPrefix(rest, []byte("UTC")) || bytes.HasPrefix(rest, []byte("GMT")) {
+		rest = rest[3:]
+		switch {
+		case len(rest) > 1 && (rest[0] == '+' || rest[0] == '-') && isDigit(rest[1]):
+			if n := m.offsetAt(rest); n > 0 {
+				return start + 3 + n
+			}
+			return at
+		case len(rest) > 0 && isLetter(rest[0]):
 			return at
 		}
 		m.zoned = true
 		return start + 3
-	case len(rest) < 3 || rest[0] != '+' && rest[0] != '-':
+	}
+	if len(rest) > 0 && rest[0] == 'Z' && (len(rest) == 1 || !isLetter(rest[1])) {
+		m.zoned = true
+		return start + 1
+	}
+	n := m.offsetAt(rest)
+	if n == 0 || n == 3 && start > at { // " -12 items" has no zone
+		m.zoned, m.offset = false, 0
 		return at
 	}
-	hours, ok := number(rest, 1, 2)
-	if !ok || hours > 14 {
-		return at
-	}
-	end, minutes := 3, 0
-	if x, ok := number(rest, 3, 2); ok && x < 60 {
-		minutes, end = x, 5
-	} else if len(rest) > 3 && rest[3] == ':' {
-		if x, ok := number(rest, 4, 2); ok && x < 60 {
-			minutes, end = x, 6
-		}
-	}
-	if start > at && end == 3 || end < len(rest) && isDigit(rest[end]) {
-		return at // " -12 items" is no zone
-	}
-	m.zoned = true
-	m.offset = hours*3600 + minutes*60
-	if rest[0] == '-' {
-		m.offset = -m.offset
-	}
-	end += start
+	end = start + n
 	if bytes.HasPrefix(text[end:], []byte(" UTC")) { // as Go prints times
 		end += 4
 	}
 	return end
+}
+
+// offsetAt reads +02:00, +0200 or +02, and gives how long it is; 0 when it is none.
+func (m *moment) offsetAt(text []byte) (n int) {
+	if len(text) < 3 || text[0] != '+' && text[0] != '-' {
+		return 0
+	}
+	hours, ok := number(text, 1, 2)
+	if !ok || hours > 14 {
+		return 0
+	}
+	n, minutes := 3, 0
+	if x, ok := number(text, 3, 2); ok && x < 60 {
+		minutes, n = x, 5
+	} else if len(text) > 3 && text[3] == ':' {
+		if x, ok := number(text, 4, 2); ok && x < 60 {
+			minutes, n = x, 6
+		}
+	}
+	if n < len(text) && isDigit(text[n]) {
+		return 0
+	}
+	m.zoned = true
+	m.offset = hours*3600 + minutes*60
+	if text[0] == '-' {
+		m.offset = -m.offset
+	}
+	return n
 }
 
 func isLetter(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' }

@@ -1,6 +1,9 @@
 package stamp
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // A moment is a time as it is written.
 type moment struct {
@@ -62,48 +65,58 @@ type zone struct {
 // repeated: clocks were set back by as much.
 type span struct{ from, offset, repeated int64 }
 
-// newZone remembers the changes of two years before a time, and of the next day.
+// newZone remembers the changes of two years before a time, and of the next days.
 func newZone(location *time.Location, modified time.Time) *zone {
 	z := &zone{location: location}
 	oldest := modified.AddDate(-2, 0, 0)
 	for t := modified.AddDate(0, 0, 2).In(location); ; {
-		_, offset := t.Zone()
-		start, _ := t.ZoneBounds()
+		s, start := spanOf(t)
 		if start.IsZero() || start.Before(oldest) {
-			// What is older is asked for each time.
-			z.spans = append(z.spans, span{oldest.Unix() + int64(offset), int64(offset), 0})
+			// What is older is worked out each time.
+			z.spans = append(z.spans, span{oldest.Unix() + s.offset, s.offset, 0})
 			return z
 		}
-		// In the hour that is there twice the time before the change holds; one that is
-		// left out is read as if the clock had not been changed yet.
-		_, before := start.Add(-1).Zone()
-		z.spans = append(z.spans, span{start.Unix() + int64(max(offset, before)), int64(offset), max(int64(before-offset), 0)})
+		z.spans = append(z.spans, s)
 		t = start.Add(-1)
 	}
 }
 
-// offset gives by how much local time is ahead, in seconds, at a local time.
-func (z *zone) offset(local int64) int64 {
-	for _, s := range z.spans {
-		if local >= s.from {
-			return s.offset
-		}
+// spanOf gives the span of local time that a time is in, and when it began. In the
+// hour that is there twice the time before the change holds; one that is left out is
+// read as if the clock had not been changed yet.
+func spanOf(t time.Time) (s span, start time.Time) {
+	_, offset := t.Zone()
+	if start, _ = t.ZoneBounds(); start.IsZero() {
+		return span{math.MinInt64, int64(offset), 0}, start
 	}
-	t := time.Unix(local, 0).UTC()
-	_, offset := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, z.location).Zone()
-	return int64(offset)
+	_, before := start.Add(-1).Zone()
+	return span{start.Unix() + int64(max(offset, before)), int64(offset), max(int64(before-offset), 0)}, start
 }
 
-// repeated gives by how much later a local time can be than offset has it: when it is
-// in the hour that is there twice.
-func (z *zone) repeated(local int64) int64 {
-	for _, s := range z.spans {
+// offset gives by how much local time is ahead, at a local time; and by how much the
+// time can be later than that says, in the hour that is there twice. All is in seconds.
+func (z *zone) offset(local int64) (offset, repeated int64) {
+	for i, s := range z.spans {
 		if local >= s.from {
-			return 0
+			return s.offset, z.before(i, local)
 		}
-		if local >= s.from-s.repeated {
-			return s.repeated
-		}
+	}
+	// No zone is a day ahead, and none changes twice in two days.
+	s, start := spanOf(time.Unix(local+86400, 0).In(z.location))
+	if local >= s.from {
+		return s.offset, 0
+	}
+	earlier, _ := spanOf(start.Add(-1))
+	if local >= s.from-s.repeated {
+		repeated = s.repeated
+	}
+	return earlier.offset, repeated
+}
+
+// before gives by how much a local time of a span is repeated by the next one.
+func (z *zone) before(i int, local int64) int64 {
+	if i > 0 && local >= z.spans[i-1].from-z.spans[i-1].repeated {
+		return z.spans[i-1].repeated
 	}
 	return 0
 }

@@ -13,6 +13,7 @@ const (
 	atWord                      // behind so many spaces
 	atBar                       // behind "| ", as docker compose prints it
 	atPriority                  // behind <34> or <34>1 of syslog
+	atDash                      // behind "- ", as in logs of supercomputers
 	inJSON                      // the value of a member
 	inLogfmt                    // the value of a key
 )
@@ -54,6 +55,9 @@ func places(text []byte) []place {
 	if len(text) > 0 && text[0] == '<' {
 		list = append(list, place{kind: atPriority})
 	}
+	if bytes.HasPrefix(text, []byte("- ")) {
+		list = append(list, place{kind: atDash})
+	}
 	if bytes.IndexByte(text, '{') >= 0 {
 		for _, key := range keys {
 			if bytes.Contains(text, []byte(`"`+key+`"`)) {
@@ -84,7 +88,7 @@ func places(text []byte) []place {
 func (p place) takes(f *form) bool {
 	switch f.name {
 	case "epoch":
-		return p.kind == atColumn || p.kind == inJSON || p.kind == inLogfmt || p.kind == atBracket || p.kind == atWord && p.n <= 2
+		return p.kind == atColumn || p.kind == inJSON || p.kind == inLogfmt || p.kind == atBracket || p.kind == atDash
 	case "hdfs", "android", "klog":
 		return p.kind == atColumn || p.kind == atBar || p.kind == atWord && p.n <= 4
 	}
@@ -118,6 +122,8 @@ func (p place) find(text []byte) (rest []byte, found bool) {
 		}
 	case atPriority:
 		return afterPriority(text)
+	case atDash:
+		return bytes.CutPrefix(text, []byte("- "))
 	case inJSON:
 		return member(text, p.key)
 	case inLogfmt:
@@ -196,16 +202,30 @@ func stringEnd(text []byte, at int) int {
 // pair gives the value of a key of logfmt, without the quotation mark before it.
 func pair(text []byte, key string) (rest []byte, found bool) {
 	for at := 0; at < len(text); {
-		next := bytes.Index(text[at:], []byte(key))
-		if next < 0 {
+		if text[at] == ' ' || text[at] == '\t' {
+			at++
+			continue
+		}
+		end := at
+		for end < len(text) && text[end] != '=' && text[end] != ' ' && text[end] != '"' {
+			end++
+		}
+		if end == len(text) {
 			return nil, false
 		}
-		at += next
-		end := at + len(key)
-		if (at == 0 || text[at-1] == ' ' || text[at-1] == '\t') && end < len(text) && text[end] == '=' {
+		if text[end] == '=' && string(text[at:end]) == key {
 			return bytes.TrimPrefix(text[end+1:], []byte(`"`)), true
 		}
-		at = end
+		if at = end + 1; text[end] == '=' && at < len(text) && text[at] == '"' {
+			end = at
+		}
+		if text[end] == '"' {
+			closing := stringEnd(text, end)
+			if closing < 0 {
+				return nil, false
+			}
+			at = closing + 1
+		}
 	}
 	return nil, false
 }

@@ -6,7 +6,6 @@
 package stamp
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -184,6 +183,13 @@ func (l Layout) find(text []byte) (m moment, end int) {
 	return m, len(text) - len(rest) + n
 }
 
+// Zoned says whether the time of a line names its zone. Abbreviations other than UTC
+// and GMT do not: CST is three zones.
+func (l Layout) Zoned(text []byte) bool {
+	m, end := l.find(text)
+	return end > 0 && (m.zoned || m.epoch)
+}
+
 // nanoseconds places a moment on the line of time, and says by how many nanoseconds
 // later it can be.
 func (l Layout) nanoseconds(m moment) (at, repeated int64) {
@@ -194,8 +200,12 @@ func (l Layout) nanoseconds(m moment) (at, repeated int64) {
 	if m.zoned {
 		return (seconds-int64(m.offset))*1e9 + m.nanos, 0
 	}
-	return (seconds-l.zone.offset(seconds))*1e9 + m.nanos, l.zone.repeated(seconds) * 1e9
+	offset, again := l.zone.offset(seconds)
+	return (seconds-offset)*1e9 + m.nanos, again * 1e9
 }
+
+// disorder is what part of the repeated hour lines can be out of order: a minute.
+const disorder = 60
 
 // A Reader reads the times of lines one after the other, and tells the two hours
 // apart that have the same local time when clocks are set back: time does not run
@@ -215,7 +225,7 @@ func (r *Reader) Time(text []byte) (at int64, ok bool) {
 		return 0, false
 	}
 	at, repeated := r.layout.nanoseconds(m)
-	if repeated > 0 && at < r.last-repeated/2 {
+	if repeated > 0 && at < r.last-repeated/disorder {
 		at += repeated
 	}
 	r.last = at
@@ -240,7 +250,11 @@ type yearless struct{ modified time.Time }
 func (y yearless) of(m moment) int {
 	latest := y.modified.AddDate(0, 0, 1)
 	year := latest.Year()
-	if cmp.Or(cmp.Compare(m.month, int(latest.Month())), cmp.Compare(m.day, latest.Day())) > 0 {
+	later := moment{
+		year: year, month: int(latest.Month()), day: latest.Day(), hour: latest.Hour(), minute: latest.Minute(), second: latest.Second(),
+	}
+	m.year = year
+	if m.seconds() > later.seconds() {
 		year--
 	}
 	for range 8 { // the 29th of February is not in every year
