@@ -39,7 +39,7 @@ func (c conclusion) log() Log {
 	r := c.reading
 	o := Log{
 		Matches: map[string]int64{}, Rates: []Rate{}, Templates: []Template{}, NewTemplates: []Template{}, GrownTemplates: []Template{},
-		By: map[string]Breakdown{}, Numbers: map[string]Spread{}, Examples: []string{},
+		Sources: []Source{}, By: map[string]Breakdown{}, Numbers: map[string]Spread{}, Examples: []string{},
 		Before: Before{Matches: map[string]int64{}},
 	}
 	o.Lines, o.Matched, o.UndatedLines = r.total[tally.Window], r.matched[tally.Window], r.undated

@@ -4,10 +4,11 @@ import (
 	"time"
 )
 
-// Log is what a log says: what the checks of logs observe beside where they looked.
-// Unless it says otherwise, a field is about the lines of the window that were
+// Log is what a log says: what the checks of logs observe. Unless it says otherwise, a field is about the lines of the window that were
 // asked for by match, not and where; before has the same for the window before.
 type Log struct {
+	// Sources are where it was read: files, the oldest first.
+	Sources []Source `json:"sources" expr:"sources"`
 	// Lines is the number of lines in the window, matched or not.
 	Lines int64 `json:"lines" expr:"lines"`
 	// Matched is how many of them were asked for; all when nothing says which.
@@ -71,6 +72,20 @@ type Log struct {
 	UndatedLines int64 `json:"undated_lines" expr:"undated_lines"`
 	// CutLines is how many lines were so long that only their beginning was looked at.
 	CutLines int64 `json:"cut_lines" expr:"cut_lines"`
+}
+
+// Source is a place that lines were read from.
+type Source struct {
+	// Name is the path of a file.
+	Name string `json:"name" expr:"name"`
+	// Format is how its lines are built.
+	Format string `json:"format" expr:"format"`
+	// TimeFormat is how they say their time; none when they do not.
+	TimeFormat string `json:"time_format" expr:"time_format"`
+	// ReadBytes is how much of it was read, unpacked.
+	ReadBytes int64 `json:"read_bytes" expr:"read_bytes"`
+	// Problem is what was in the way of reading all of it; "" when nothing was.
+	Problem string `json:"problem" expr:"problem"`
 }
 
 // Levels counts messages by their level.
