@@ -206,8 +206,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestRealLogs: nearly all lines of real logs are read, and hardly any runs backwards.
-func TestRealLogs(t *testing.T) {
+// TestTimesOfLogs: nearly all lines of real logs are read, and hardly any runs backwards.
+func TestTimesOfLogs(t *testing.T) {
 	fixtures := os.Getenv("GUMSHOE_FIXTURES")
 	if fixtures == "" {
 		t.Skip("GUMSHOE_FIXTURES does not say where the logs are")
