@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"gumshoe/checks/logs/tally"
 	"gumshoe/checks/logs/template"
 )
 
@@ -91,7 +92,7 @@ func groupingAccuracy(t *testing.T, messages, events []string) (accuracy float64
 	t.Helper()
 	miner := template.New(0)
 	for _, message := range messages {
-		miner.Add([]byte(message), 0, template.Window, 0)
+		miner.Add([]byte(message), 0, tally.Window, 0)
 	}
 	found = len(miner.Templates())
 	groups := make([]string, len(messages))

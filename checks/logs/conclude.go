@@ -166,7 +166,7 @@ func (c conclusion) templates(o *Log) {
 		if !c.compared {
 			continue
 		}
-		growth := tally.Grow(tally.Count(t.Lines), c.window.length(), c.window.length())
+		growth := tally.Grow(t.Lines, c.window.length(), c.window.length())
 		switch {
 		case t.Lines[tally.Before] == 0:
 			if len(o.NewTemplates) < maxTemplates {
@@ -202,7 +202,7 @@ func (c conclusion) template(t template.Template) Template {
 		Level: line.Level(t.Mark).String(), FirstAt: at(t.First), LastAt: at(t.Last), Example: printable([]byte(t.Example)),
 	}
 	if c.compared {
-		told.Factor, _ = c.growth(tally.Count(t.Lines))
+		told.Factor, _ = c.growth(t.Lines)
 	}
 	return told
 }

@@ -299,11 +299,11 @@ func (f *fileLook) log(ctx context.Context, log textfile.Log) error {
 // errEnough ends the reading of a sample.
 var errEnough = errors.New("enough")
 
-// sampleBytes is how much of a file's beginning and end is looked at to see how its
-// lines are built.
+// sampleBytes is how much of a file's beginning is looked at to see how its lines are
+// built.
 const sampleBytes = 128 << 10
 
-// sample gives lines of the beginning and of the end of a file.
+// sample gives lines of the beginning of a file.
 func sample(ctx context.Context, r *textfile.Reader) ([][]byte, error) {
 	var text []byte
 	take := func(_ int, _ int64, block []byte) error {
@@ -341,7 +341,7 @@ func (f *fileLook) file(ctx context.Context, r *textfile.Reader) error {
 		return err
 	}
 	source.Format, source.TimeFormat = l.format.Name(), layout.Name()
-	if l.timeOf == nil && !f.window.open && len(bytes.Join(some, nil)) > 0 {
+	if l.timeOf == nil && !f.window.open && slices.ContainsFunc(some, func(text []byte) bool { return len(text) > 0 }) {
 		return engine.Blind("the lines of "+r.File.Path+" have no time that is known", "say how they are dated with time_format, or leave since out", nil)
 	}
 	f.begins(some, l)

@@ -232,11 +232,7 @@ const maxHead = 64 << 10
 func (r *reading) head(block []byte, start int) int {
 	for at := start; start-at < maxHead; {
 		text := block[at : at+lineLength(block[at:])]
-		if r.lines.timeOf != nil {
-			if _, ok := r.lines.timeOf(text); ok {
-				return at
-			}
-		} else if !r.lines.format.Continues(text) {
+		if _, dated := r.timeOf(text); dated || r.lines.timeOf == nil && !r.lines.format.Continues(text) {
 			return at
 		}
 		if at == 0 {
@@ -249,11 +245,14 @@ func (r *reading) head(block []byte, start int) int {
 
 // begin takes in the first line of a message.
 func (r *reading) begin(text []byte) {
-	r.message = message{level: r.lines.format.Level(text)}
+	at, dated := r.timeOf(text)
+	r.beginAt(text, at, dated)
+}
+
+// beginAt is begin, of a line whose time is known.
+func (r *reading) beginAt(text []byte, at int64, dated bool) {
+	r.message = message{level: r.lines.format.Level(text), at: at, dated: dated}
 	m := &r.message
-	if r.lines.timeOf != nil {
-		m.at, m.dated = r.lines.timeOf(text)
-	}
 	m.part, m.in = tally.Window, r.window.open
 	if m.dated {
 		m.part, m.in = r.window.part(m.at)
@@ -262,9 +261,10 @@ func (r *reading) begin(text []byte) {
 
 // line reads the line that begins at an index of a block.
 func (r *reading) line(offset int64, block []byte, start int, text []byte) {
-	head := !r.continues(text)
+	at, dated := r.timeOf(text)
+	head := !r.continues(text, dated)
 	if head {
-		r.begin(text)
+		r.beginAt(text, at, dated)
 	}
 	m := &r.message
 	if !m.in {
@@ -282,13 +282,18 @@ func (r *reading) line(offset int64, block []byte, start int, text []byte) {
 	}
 }
 
-// continues says whether a line belongs to the message before it.
-func (r *reading) continues(text []byte) bool {
-	if r.lines.timeOf == nil {
-		return r.lines.format.Continues(text)
-	}
-	_, dated := r.lines.timeOf(text)
+// continues says whether a line, with a time or without, belongs to the message
+// before it.
+func (r *reading) continues(text []byte, dated bool) bool {
 	return !dated && (r.message.dated || r.lines.format.Continues(text))
+}
+
+// timeOf gives when a line was written; dated is false when it does not say.
+func (r *reading) timeOf(text []byte) (at int64, dated bool) {
+	if r.lines.timeOf == nil {
+		return 0, false
+	}
+	return r.lines.timeOf(text)
 }
 
 // wanted says whether a line that matches is asked for, and reads its fields.
@@ -361,8 +366,10 @@ func (r *reading) show(offset int64, block []byte, head int) {
 	end := head
 	for first := true; end < len(block) && end-head < maxExampleBytes; first = false {
 		length := lineLength(block[end:])
-		if !first && !r.continues(block[end:end+length]) {
-			break
+		if text := block[end : end+length]; !first {
+			if _, dated := r.timeOf(text); !r.continues(text, dated) {
+				break
+			}
 		}
 		end += length + 1
 	}

@@ -91,6 +91,7 @@ var rules = []rule{
 		tests: []string{"engine/...", "checks/checktest"}, because: "it joins what reads, filters and analyses packets, and knows no other check",
 	},
 	{packages: "checks/logs/tally", may: []string{"engine/statistic"}, because: "it counts, and knows nothing of logs"},
+	{packages: "checks/logs/template", may: []string{"checks/logs/tally"}, because: "it knows messages, and counts them"},
 	{packages: "checks/logs/*", because: "it knows lines of text, and nothing of ours"},
 	{
 		packages: "checks/logs", may: []string{"engine", "checks/logs/*"}, tests: []string{"engine/...", "checks/checktest"},

@@ -270,9 +270,7 @@ func (f *form) take(other *form) {
 	}
 	f.seen += other.seen
 	s, o := &f.stats, &other.stats
-	for part := range s.Lines {
-		s.Lines[part] += o.Lines[part]
-	}
+	s.Lines.Add(o.Lines)
 	if o.First != 0 && (o.First < s.First || s.First == 0) {
 		s.First, s.Example, s.Mark = o.First, o.Example, o.Mark
 	}

@@ -15,22 +15,17 @@ package template
 import (
 	"hash/maphash"
 	"strings"
+
+	"gumshoe/checks/logs/tally"
 )
 
 // DefaultMaxForms is how many forms a miner holds, unless told otherwise.
 const DefaultMaxForms = 1 << 15
 
-// The parts of time that a message can be of.
-const (
-	Before = iota // the window before the one that is looked at
-	Window        // the one that is looked at
-	parts
-)
-
 // Stats is what is known of the messages of a template.
 type Stats struct {
 	// Lines is how many there were, by part of time.
-	Lines [parts]int64
+	Lines tally.Count
 	// First and Last are when, in nanoseconds since 1970; 0 when no message has a
 	// time.
 	First, Last int64
@@ -98,7 +93,7 @@ func (m *Miner) Coarse() bool { return m.coarse }
 
 // Add takes in a message, without the time and the level that a program puts
 // before it. at is when it was written, in nanoseconds since 1970; 0 when that is
-// not known. The message may be changed afterwards. mark is kept beside the first of
+// not known; part is one of package tally. The message may be changed afterwards. mark is kept beside the first of
 // each template.
 func (m *Miner) Add(message []byte, at int64, part int, mark uint8) {
 	words, hash := m.scanner.scan(message)

@@ -27,16 +27,9 @@ func (m *Miner) Templates() []Template {
 		templates = append(templates, t)
 	}
 	slices.SortStableFunc(templates, func(a, b Template) int {
-		return cmp.Or(cmp.Compare(b.total(), a.total()), cmp.Compare(a.Text, b.Text))
+		return cmp.Or(cmp.Compare(b.Lines.Total(), a.Lines.Total()), cmp.Compare(a.Text, b.Text))
 	})
 	return templates
-}
-
-func (s Stats) total() (n int64) {
-	for _, lines := range s.Lines {
-		n += lines
-	}
-	return n
 }
 
 // Find gives the text of the template that a message is of; "" when no such

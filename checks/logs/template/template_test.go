@@ -9,17 +9,19 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gumshoe/checks/logs/tally"
 )
 
 // mine gives the texts of the templates of messages, with how many lines each has.
 func mine(messages ...string) []string {
 	m := New(0)
 	for _, message := range messages {
-		m.Add([]byte(message), 0, Window, 0)
+		m.Add([]byte(message), 0, tally.Window, 0)
 	}
 	var texts []string
 	for _, t := range m.Templates() {
-		texts = append(texts, fmt.Sprintf("%d %s", t.Lines[Window], t.Text))
+		texts = append(texts, fmt.Sprintf("%d %s", t.Lines[tally.Window], t.Text))
 	}
 	return texts
 }
@@ -110,11 +112,11 @@ func TestValuesThatVary(t *testing.T) {
 
 func TestStats(t *testing.T) {
 	m := New(0)
-	m.Add([]byte("took 5 ms"), 200, Window, 3)
-	m.Add([]byte("took 7 ms"), 100, Before, 4)
-	m.Add([]byte("took 9 ms"), 300, Window, 5)
+	m.Add([]byte("took 5 ms"), 200, tally.Window, 3)
+	m.Add([]byte("took 7 ms"), 100, tally.Before, 4)
+	m.Add([]byte("took 9 ms"), 300, tally.Window, 5)
 	got := m.Templates()
-	want := []Template{{Text: "took <*>", ID: identify("took <*>"), Stats: Stats{Lines: [parts]int64{1, 2}, First: 100, Last: 300, Example: "took 5 ms", Mark: 3}}}
+	want := []Template{{Text: "took <*>", ID: identify("took <*>"), Stats: Stats{Lines: tally.Count{1, 2}, First: 100, Last: 300, Example: "took 5 ms", Mark: 3}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("templates (-want +got):\n%s", diff)
 	}
@@ -142,7 +144,7 @@ func TestBounded(t *testing.T) {
 	const most = 500
 	m := New(most)
 	for _, message := range words(20_000) {
-		m.Add([]byte(message), 0, Window, 0)
+		m.Add([]byte(message), 0, tally.Window, 0)
 		if len(m.forms) > most || len(m.byHash) > 4*most {
 			t.Fatalf("%d forms and %d hashes are held, want at most %d and %d", len(m.forms), len(m.byHash), most, 4*most)
 		}
@@ -152,7 +154,7 @@ func TestBounded(t *testing.T) {
 	}
 	var lines int64
 	for _, template := range m.Templates() {
-		lines += template.Lines[Window]
+		lines += template.Lines[tally.Window]
 	}
 	if lines != 20_000 {
 		t.Errorf("%d lines are told, want 20000", lines)
@@ -190,14 +192,14 @@ func FuzzMiner(f *testing.F) {
 		}
 		var total int64
 		for _, template := range m.Templates() {
-			total += template.total()
+			total += template.Lines.Total()
 		}
 		if total != int64(len(lines)) {
 			t.Errorf("%d lines are told, want %d", total, len(lines))
 		}
 		small := New(0)
 		for _, line := range lines {
-			small.Add(line, 0, Window, 0)
+			small.Add(line, 0, tally.Window, 0)
 		}
 		texts := map[string]bool{}
 		for _, template := range small.Templates() {
@@ -241,7 +243,7 @@ func BenchmarkAdd(b *testing.B) {
 	b.ReportAllocs()
 	m := New(0)
 	for i := 0; b.Loop(); i++ {
-		m.Add(messages[i%len(messages)], int64(i), Window, 0)
+		m.Add(messages[i%len(messages)], int64(i), tally.Window, 0)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Mlines/s")
 }
