@@ -180,7 +180,7 @@ func TestContainersUnread(t *testing.T) {
 // TestContainersAsNobody: a socket that we may not use is unread, and the fix is
 // said.
 func TestContainersAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	root := short(t)

@@ -304,7 +304,7 @@ func TestFilesBounded(t *testing.T) {
 // TestRecentAsNobody: what an ordinary user may not see is unread, and the rest is
 // there.
 func TestRecentAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	got, o := at(t, Source{}, time.Time{}, map[string]any{"since": "720h"})

@@ -251,7 +251,7 @@ func TestRealCgroupThrottled(t *testing.T) {
 
 // TestCgroupAsNobody: root sees no more than others.
 func TestCgroupAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	l, err := (Source{}).cgroups("")

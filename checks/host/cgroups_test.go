@@ -165,7 +165,7 @@ func TestRealCgroups(t *testing.T) {
 
 // TestCgroupsAsNobody: root sees no more than others.
 func TestCgroupsAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	_, o := checktest.Observe[Cgroups](t, Source{}.Cgroups(), map[string]any{"window": "100ms"})

@@ -342,7 +342,7 @@ func iostat(t *testing.T, text, device string) map[string]float64 {
 
 // TestDiskIOAsNobody: without root only the programs are unread.
 func TestDiskIOAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	_, o := checktest.Observe[DiskIO](t, Source{}.DiskIO(), map[string]any{"window": "100ms"})

@@ -190,7 +190,7 @@ func deletedOf(t *testing.T, dir string) Mount {
 }
 
 func TestDiskAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	_, o := checktest.Observe[Disk](t, Source{}.Disk(), nil)

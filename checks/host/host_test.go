@@ -1,13 +1,10 @@
 package host
 
 import (
-	"context"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,43 +79,6 @@ func tool(t *testing.T, argv ...string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-const unprivileged = "GUMSHOE_TEST_AS_NOBODY"
-
-// asNobody runs the test again as user 65534, without capabilities, and tells
-// whether this is that run.
-func asNobody(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(unprivileged) != "" {
-		return true
-	}
-	checktest.Need(t, "root, to become an ordinary user", os.Geteuid() == 0)
-	self, err := os.ReadFile("/proc/self/exe") // its own directory is closed to others
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "gumshoe") //nolint:usetesting // t.TempDir is closed to other users
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	copied := filepath.Join(dir, "test")
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	checktest.WriteProgram(t, copied, self)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, copied, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Dir = "/"
-	cmd.Env = []string{unprivileged + "=1"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	output, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(output), "--- PASS") {
-		t.Errorf("as user 65534: %v\n%s", err, output)
-	}
-	return false
 }
 
 func TestSize(t *testing.T) {

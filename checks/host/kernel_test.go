@@ -371,7 +371,7 @@ func TestKernelOfThisHost(t *testing.T) {
 // TestKernelAsNobody: with kernel.dmesg_restrict and without the journal there is
 // nothing, and a way to change that.
 func TestKernelAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	o := checktest.Look(t, Source{}.Kernel(), nil)

@@ -181,7 +181,7 @@ func TestLimitsOfThisHost(t *testing.T) {
 
 // TestLimitsAsNobody: without root the processes of others are unread, no more.
 func TestLimitsAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	got, o := checktest.Observe[Limits](t, Source{}.Limits(), nil)

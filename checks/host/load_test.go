@@ -216,7 +216,7 @@ func TestLoadSeesBlocked(t *testing.T) {
 }
 
 func TestLoadAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	got, o := checktest.Observe[Load](t, Source{}.Load(), nil)

@@ -48,7 +48,7 @@ func TestNetworkAgreesWithNstat(t *testing.T) {
 
 // TestNetworkAsNobody: everything is there without root.
 func TestNetworkAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	_, o := checktest.Observe[Network](t, Source{}.Network(), map[string]any{"window": "100ms"})

@@ -220,7 +220,7 @@ func TestProcessOfThisHost(t *testing.T) {
 // TestProcessAsNobody: without root only the open files of others are unread,
 // and which file they run.
 func TestProcessAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	_, o := checktest.Observe[ProcessDetail](t, Source{}.Process(), map[string]any{"pid": 1, "window": "100ms"})

@@ -84,7 +84,7 @@ func TestProcessesHidden(t *testing.T) {
 
 // TestProcessesAsNobody: everything but wait channels is there without root.
 func TestProcessesAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	got, o := checktest.Observe[Processes](t, Source{}.Processes(), map[string]any{"window": "100ms"})

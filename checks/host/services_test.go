@@ -312,7 +312,7 @@ func bootedRun(t *testing.T) string {
 
 // TestServicesAsNobody: without root there is the bus, or it is said what to do.
 func TestServicesAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	run := bootedRun(t)

@@ -209,7 +209,7 @@ func TestSocketsAgreesWithSS(t *testing.T) {
 
 // TestSocketsAsNobody: everything is there without root.
 func TestSocketsAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	if _, o := checktest.Observe[Sockets](t, Source{}.Sockets(), nil); len(o.Unread) > 0 {

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"math"
@@ -161,45 +160,6 @@ func TestTimeUnread(t *testing.T) {
 	}
 }
 
-// ntpServer answers as a time server whose clock is ahead of ours, negative:
-// behind. It gives its port.
-func ntpServer(t *testing.T, ahead time.Duration) int {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	go func() {
-		request := make([]byte, 1024)
-		for {
-			n, from, err := conn.ReadFrom(request)
-			if err != nil {
-				return
-			}
-			if n < 48 {
-				continue
-			}
-			answer := make([]byte, 48)
-			answer[0], answer[1], answer[2], answer[3] = 0x24, 1, request[2], 0xEC // version 4, server; stratum 1; 2^-20 s
-			copy(answer[12:], "GPS\x00")
-			now := time.Now().Add(ahead)
-			putNTPTime(answer[16:], now.Add(-time.Second))
-			copy(answer[24:32], request[40:48])
-			putNTPTime(answer[32:], now)
-			putNTPTime(answer[40:], time.Now().Add(ahead))
-			_, _ = conn.WriteTo(answer, from)
-		}
-	}()
-	return conn.LocalAddr().(*net.UDPAddr).Port
-}
-
-func putNTPTime(to []byte, t time.Time) {
-	const from1900 = 2208988800
-	binary.BigEndian.PutUint32(to, uint32(t.Unix()+from1900))
-	binary.BigEndian.PutUint32(to[4:], uint32(uint64(t.Nanosecond())<<32/1e9))
-}
-
 // TestTimeChronyd asks a real chronyd, which does not touch the clock of this
 // machine (-x), about a server whose clock is wrong.
 func TestTimeChronyd(t *testing.T) {
@@ -210,7 +170,7 @@ func TestTimeChronyd(t *testing.T) {
 			dir := t.TempDir()
 			port := checktest.FreePort(t)
 			configuration := fmt.Sprintf("server 127.0.0.1 port %d iburst minpoll 0 maxpoll 0\nport 0\ncmdport %d\nbindcmdaddress 127.0.0.1\n"+
-				"bindcmdaddress /\npidfile %s/pid\ndriftfile %s/drift\nuser root\n", ntpServer(t, ahead), port, dir, dir)
+				"bindcmdaddress /\npidfile %s/pid\ndriftfile %s/drift\nuser root\n", checktest.TimeServer(t, ahead, nil), port, dir, dir)
 			file := filepath.Join(dir, "chrony.conf")
 			if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
 				t.Fatal(err)
@@ -304,7 +264,7 @@ func TestTimeOfThisHost(t *testing.T) {
 }
 
 func TestTimeAsNobody(t *testing.T) {
-	if !asNobody(t) {
+	if !checktest.AsNobody(t) {
 		return
 	}
 	_, o := checktest.Observe[Time](t, Source{}.Time(), map[string]any{"window": "100ms"})

@@ -1,9 +1,7 @@
 package probe
 
 import (
-	"encoding/binary"
 	"math"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -20,58 +18,15 @@ import (
 	"gumshoe/engine"
 )
 
-// ntpServer answers each question as reply makes it from a sound answer of a
-// server whose clock is ahead of ours; nil is silence. It gives the port.
-func ntpServer(t *testing.T, ahead time.Duration, reply func(answer []byte) []byte) int {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	go func() {
-		request := make([]byte, 1024)
-		for {
-			n, from, err := conn.ReadFrom(request)
-			if err != nil {
-				return
-			}
-			if n < 48 {
-				continue
-			}
-			answer := make([]byte, 48)
-			answer[0], answer[1], answer[2], answer[3] = 0x24, 1, request[2], 0xEC // version 4, server; stratum 1; 2^-20 s
-			copy(answer[12:], "GPS\x00")
-			now := time.Now().Add(ahead)
-			putNTPTime(answer[16:], now.Add(-time.Second))
-			copy(answer[24:32], request[40:48])
-			putNTPTime(answer[32:], now)
-			putNTPTime(answer[40:], time.Now().Add(ahead))
-			if answer = reply(answer); answer != nil {
-				_, _ = conn.WriteTo(answer, from)
-			}
-		}
-	}()
-	return conn.LocalAddr().(*net.UDPAddr).Port
-}
-
-func putNTPTime(to []byte, t time.Time) {
-	const from1900 = 2208988800
-	binary.BigEndian.PutUint32(to, uint32(t.Unix()+from1900))
-	binary.BigEndian.PutUint32(to[4:], uint32(uint64(t.Nanosecond())<<32/1e9))
-}
-
-func sound(answer []byte) []byte { return answer }
-
 func TestNTPConforms(t *testing.T) {
-	checktest.Run(t, New(nil).NTP(), map[string]any{"server": "127.0.0.1", "port": ntpServer(t, 0, sound), "samples": 1})
+	checktest.Run(t, New(nil).NTP(), map[string]any{"server": "127.0.0.1", "port": checktest.TimeServer(t, 0, nil), "samples": 1})
 }
 
 func TestNTPOffset(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	for _, ahead := range []time.Duration{5 * time.Second, -90 * time.Minute, 0, 40 * year, -40 * year} {
 		got, o := checktest.Observe[NTP](t, New(allow(t, "127.0.0.0/8")).NTP(),
-			map[string]any{"server": "127.0.0.1", "port": ntpServer(t, ahead, sound), "samples": 2})
+			map[string]any{"server": "127.0.0.1", "port": checktest.TimeServer(t, ahead, nil), "samples": 2})
 		if got.Outcome != Answered || math.Abs(got.OffsetSeconds+ahead.Seconds()) > got.UncertaintySeconds+1e-6 || got.Stratum != 1 || got.Reference != ".GPS." || got.Answers != 2 ||
 			got.Leap != "none" || got.RoundTripSeconds <= 0 || got.UncertaintySeconds != got.RoundTripSeconds/2 || len(o.Unread) > 0 {
 			t.Errorf("a server %s ahead: got %+v, unread %v", ahead, got, o.Unread)
@@ -86,15 +41,15 @@ func TestNTPFailures(t *testing.T) {
 		want  reach.Outcome
 		error string // in it
 	}{
-		{"silent", ntpServer(t, 0, func([]byte) []byte { return nil }), reach.TimedOut, ""},
+		{"silent", checktest.TimeServer(t, 0, func([]byte) []byte { return nil }), reach.TimedOut, ""},
 		{"nothing listens", checktest.FreePort(t), reach.RefusedByIt, ""},
-		{"kiss of death", ntpServer(t, 0, func(a []byte) []byte { a[1] = 0; copy(a[12:], "RATE"); return a }), KissOfDeath, ""},
-		{"not synchronised", ntpServer(t, 0, func(a []byte) []byte { a[0] |= 0xC0; return a }), Invalid, "leap"},
-		{"stratum 16", ntpServer(t, 0, func(a []byte) []byte { a[1] = 16; return a }), Invalid, "stratum"},
-		{"too short", ntpServer(t, 0, func(a []byte) []byte { return a[:20] }), Invalid, ""},
-		{"not for our question", ntpServer(t, 0, func(a []byte) []byte { a[27]++; return a }), Invalid, "match"},
-		{"an echo", ntpServer(t, 0, func(a []byte) []byte { a[0] = 0x23; return a }), Invalid, "mode"},
-		{"garbage", ntpServer(t, 0, func([]byte) []byte { return []byte(strings.Repeat("\x1b[2J", 300)) }), Invalid, ""},
+		{"kiss of death", checktest.TimeServer(t, 0, func(a []byte) []byte { a[1] = 0; copy(a[12:], "RATE"); return a }), KissOfDeath, ""},
+		{"not synchronised", checktest.TimeServer(t, 0, func(a []byte) []byte { a[0] |= 0xC0; return a }), Invalid, "leap"},
+		{"stratum 16", checktest.TimeServer(t, 0, func(a []byte) []byte { a[1] = 16; return a }), Invalid, "stratum"},
+		{"too short", checktest.TimeServer(t, 0, func(a []byte) []byte { return a[:20] }), Invalid, ""},
+		{"not for our question", checktest.TimeServer(t, 0, func(a []byte) []byte { a[27]++; return a }), Invalid, "match"},
+		{"an echo", checktest.TimeServer(t, 0, func(a []byte) []byte { a[0] = 0x23; return a }), Invalid, "mode"},
+		{"garbage", checktest.TimeServer(t, 0, func([]byte) []byte { return []byte(strings.Repeat("\x1b[2J", 300)) }), Invalid, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			timeout := "10s"
@@ -117,7 +72,7 @@ func TestNTPFailures(t *testing.T) {
 
 func TestNTPRefusedByPolicy(t *testing.T) {
 	asked := false
-	port := ntpServer(t, 0, func(a []byte) []byte { asked = true; return a })
+	port := checktest.TimeServer(t, 0, func(a []byte) []byte { asked = true; return a })
 	o := checktest.Look(t, New(allow(t, "192.0.2.1")).NTP(), map[string]any{"server": "127.0.0.1", "port": port})
 	if o.Status != engine.Skipped || !o.Refused || !strings.Contains(o.Fix, "allow:") || asked {
 		t.Errorf("got %s %q, fix %q, asked %v; want a refusal", o.Status, o.Reason, o.Fix, asked)
@@ -137,6 +92,7 @@ func TestNTPNames(t *testing.T) {
 // asks us not to ask is not asked again.
 func TestNTPSamples(t *testing.T) {
 	t.Parallel()
+	sound := func(a []byte) []byte { return a }
 	lost := func([]byte) []byte { return nil }
 	rate := func(a []byte) []byte { a[1] = 0; copy(a[12:], "RATE"); return a }
 	late := func(a []byte) []byte { time.Sleep(time.Second); return a } // on the way back: the server's clock does not show it
@@ -157,7 +113,7 @@ func TestNTPSamples(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int32
-			port := ntpServer(t, 0, func(a []byte) []byte { return tt.replies[asked.Add(1)-1](a) })
+			port := checktest.TimeServer(t, 0, func(a []byte) []byte { return tt.replies[asked.Add(1)-1](a) })
 			d, in := definition(t, New(nil).NTP(), map[string]any{"server": "127.0.0.1", "port": port, "samples": 3, "timeout": "2s"})
 			o := engine.Local("test")(t.Context(), engine.Request{Step: "step", Check: d, Input: in, Timeout: tt.timeout})
 			got, ok := o.Output.(NTP)
@@ -196,7 +152,7 @@ func TestNTPNextAddress(t *testing.T) {
 		t.Fatalf("%v: %s", err, text)
 	}
 	nowhere := netip.MustParseAddr("2001:db8::1")
-	in := NTPInput{Server: "time.example", Port: ntpServer(t, 0, sound), Samples: 1, Timeout: time.Second}
+	in := NTPInput{Server: "time.example", Port: checktest.TimeServer(t, 0, nil), Samples: 1, Timeout: time.Second}
 	var o NTP
 	answers, err := New(nil).sample(t.Context(), &o, in, []netip.Addr{nowhere, netip.MustParseAddr("127.0.0.1")})
 	if err != nil || len(answers) != 1 {

@@ -191,7 +191,7 @@ func TestReset(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	cert, key := redistest.Certificate(t)
+	cert, key := checktest.SelfSignedFiles(t, t.TempDir(), "127.0.0.1")
 	settings := []string{"port 0", "tls-port $port", "tls-cert-file " + cert, "tls-key-file " + key, "tls-ca-cert-file " + cert}
 	secure := redistest.Start(t, append(settings, "tls-auth-clients no")...)
 	known := redistest.Start(t, settings...)

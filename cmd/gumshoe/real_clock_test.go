@@ -4,55 +4,15 @@ package main
 // its clock is wrong by their account, and nobody has to set it.
 
 import (
-	"encoding/binary"
 	"fmt"
-	"net"
 	"slices"
 	"testing"
 	"time"
 
+	"gumshoe/checks/checktest"
 	"gumshoe/checks/probe/chronytest"
 	"gumshoe/engine"
 )
-
-// timeServer answers on a port of its own as a server whose clock is ahead of
-// ours; change makes another answer of it, nil is silence.
-func timeServer(t *testing.T, ahead time.Duration, change func(answer []byte) []byte) string {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	put := func(to []byte, at time.Time) {
-		const from1900 = 2208988800
-		binary.BigEndian.PutUint32(to, uint32(at.Unix()+from1900))
-		binary.BigEndian.PutUint32(to[4:], uint32(uint64(at.Nanosecond())<<32/1e9))
-	}
-	go func() {
-		request := make([]byte, 1024)
-		for {
-			n, from, err := conn.ReadFrom(request)
-			if err != nil {
-				return
-			}
-			if n < 48 {
-				continue
-			}
-			answer := make([]byte, 48)
-			answer[0], answer[1], answer[2], answer[3] = 0x24, 1, request[2], 0xEC // version 4, server; stratum 1; 2^-20 s
-			copy(answer[12:], "GPS\x00")
-			put(answer[16:], time.Now().Add(ahead-time.Second))
-			copy(answer[24:32], request[40:48])
-			put(answer[32:], time.Now().Add(ahead))
-			put(answer[40:], time.Now().Add(ahead))
-			if answer = change(answer); answer != nil {
-				_, _ = conn.WriteTo(answer, from)
-			}
-		}
-	}()
-	return fmt.Sprint(conn.LocalAddr().(*net.UDPAddr).Port)
-}
 
 func TestRealClockSkew(t *testing.T) {
 	needReal(t)
@@ -71,7 +31,7 @@ func TestRealClockSkew(t *testing.T) {
 		{"a leap second", 0, func(a []byte) []byte { a[0] |= 0x40; return a }, "leap_second", []string{"clock_wrong", "server_unfit"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			r, exit := diagnose(t, "clock-skew", "server=127.0.0.1", "port="+timeServer(t, row.ahead, row.change))
+			r, exit := diagnose(t, "clock-skew", "server=127.0.0.1", fmt.Sprint("port=", checktest.TimeServer(t, row.ahead, row.change)))
 			told := func(id string) bool {
 				for _, h := range r.Hypotheses {
 					if h.ID == id {
@@ -128,7 +88,7 @@ func TestRealClockServer(t *testing.T) {
 // A server that agrees with this machine's clock accuses nobody.
 func TestRealClockRight(t *testing.T) {
 	needReal(t)
-	r, exit := diagnose(t, "clock-skew", "server=127.0.0.1", "port="+timeServer(t, 0, func(answer []byte) []byte { return answer }))
+	r, exit := diagnose(t, "clock-skew", "server=127.0.0.1", fmt.Sprint("port=", checktest.TimeServer(t, 0, nil)))
 	for _, h := range r.Hypotheses {
 		if h.Verdict == engine.VerdictConfirmed || h.Verdict == engine.VerdictLikely {
 			t.Errorf("%s is %s, exit status %d\n%s", h.ID, h.Verdict, exit, verdicts(r))

@@ -67,24 +67,7 @@ func cable(t *testing.T, first, second string) {
 // helperIn starts a helper in a namespace.
 func helperIn(t *testing.T, namespace, task, argument string) {
 	t.Helper()
-	cmd := exec.Command("ip", "netns", "exec", namespace, os.Args[0], argument)
-	cmd.Env = append(os.Environ(), "GUMSHOE_TEST_TASK="+task)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	ready := make([]byte, 200)
-	if n, err := out.Read(ready); err != nil || string(ready[:n]) != "ready\n" {
-		t.Fatalf("the helper %s did not get ready: %q, %v", task, ready[:n], err)
-	}
+	startHelper(t, task, exec.Command("ip", "netns", "exec", namespace, os.Args[0], argument))
 }
 
 // diagnoseIn runs a runbook in a namespace.
@@ -391,8 +374,7 @@ func TestRealNetworkErrors(t *testing.T) {
 		{"path loses packets", func(t *testing.T) string {
 			here, there := namespace(t, "near"), namespace(t, "far")
 			cable(t, here, there)
-			inShell(t, "ip", "netns", "exec", there, "nft", "add table inet lossy; add chain inet lossy in { type filter hook input priority 0; }; "+
-				"add rule inet lossy in tcp dport 9000 numgen random mod 10 < 1 drop")
+			wall(t, there, "input", "tcp dport 9000 numgen random mod 10 < 1 drop")
 			helperIn(t, there, "sink", "10.9.0.2:9000")
 			helperIn(t, here, "send", "10.9.0.2:9000")
 			return here
@@ -411,8 +393,7 @@ func TestRealNetworkErrors(t *testing.T) {
 		{"connects are swallowed", func(t *testing.T) string {
 			here, there := namespace(t, "near"), namespace(t, "far")
 			cable(t, here, there)
-			inShell(t, "ip", "netns", "exec", there, "nft", "add table inet wall; add chain inet wall in { type filter hook input priority 0; }; "+
-				"add rule inet wall in tcp dport 9001 drop")
+			wall(t, there, "input", "tcp dport 9001 drop")
 			helperIn(t, here, "knock", "10.9.0.2:9001")
 			return here
 		}, "no_answer", "10.9.0.2"},
@@ -445,8 +426,7 @@ func TestRealNetworkErrors(t *testing.T) {
 		{"table of connections full", func(t *testing.T) string {
 			most := trackable(t)
 			at := namespace(t, "wall")
-			inShell(t, "ip", "netns", "exec", at, "nft", "add table inet wall; add chain inet wall out { type filter hook output priority 0; }; "+
-				"add rule inet wall out ct state new accept")
+			wall(t, at, "output", "ct state new accept")
 			helperIn(t, at, "flows", strconv.Itoa(most*97/100))
 			return at
 		}, "connection_table_full", ""},

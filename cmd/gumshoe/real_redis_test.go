@@ -147,7 +147,7 @@ func TestRealRedisLogin(t *testing.T) {
 func TestRealRedisOtherProtocol(t *testing.T) {
 	needReal(t)
 	t.Run("no TLS where there has to be", func(t *testing.T) {
-		cert, key := redistest.Certificate(t)
+		cert, key := checktest.SelfSignedFiles(t, t.TempDir(), "127.0.0.1")
 		secure := redistest.Start(t, "port 0", "tls-port $port", "tls-cert-file "+cert, "tls-key-file "+key, "tls-auth-clients no", "tls-ca-cert-file "+cert)
 		wantRedis(t, secure.Address, nil, "other_protocol")
 		wantRedis(t, secure.Address, []string{"tls=on"}, "other_protocol") // nobody knows its authority

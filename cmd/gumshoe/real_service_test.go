@@ -590,25 +590,7 @@ func fillQueue(t *testing.T, address string) {
 // service is helper, of a program of this name.
 func service(t *testing.T, name, task, argument string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(called(t, os.Args[0], name), argument)
-	cmd.Env = append(os.Environ(), "GUMSHOE_TEST_TASK="+task)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	ready := make([]byte, 6)
-	if n, err := out.Read(ready); err != nil || string(ready[:n]) != "ready\n" {
-		t.Fatalf("the helper %s did not get ready: %q, %v", task, ready[:n], err)
-	}
-	return cmd
+	return startHelper(t, task, exec.Command(called(t, os.Args[0], name), argument))
 }
 
 // forget takes the units from systemd again.

@@ -184,8 +184,7 @@ func TestRealStorm(t *testing.T) {
 		s.wantBlamed(t, "service_unwell", "stock-db")
 	})
 	t.Run("dropped", func(t *testing.T) {
-		inShell(t, "ip", "netns", "exec", s.namespace, "nft", "add table inet wall; add chain inet wall in { type filter hook input priority 0; }; "+
-			"add rule inet wall in ip daddr "+strings.TrimSuffix(stormAddress("ledger-db"), ":8080")+" drop")
+		wall(t, s.namespace, "input", "ip daddr "+strings.TrimSuffix(stormAddress("ledger-db"), ":8080")+" drop")
 		defer inShell(t, "ip", "netns", "exec", s.namespace, "nft", "delete", "table", "inet", "wall")
 		s.wantBlamed(t, "service_silent", "ledger-db")
 	})

@@ -211,7 +211,12 @@ func pressed(r *engine.Report) bool {
 // what to do (TestMain), and waits until it says that it has done it.
 func helper(t *testing.T, task string, arguments ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], arguments...)
+	return startHelper(t, task, exec.Command(os.Args[0], arguments...))
+}
+
+// startHelper is helper, by a command of the caller's that runs this test binary.
+func startHelper(t *testing.T, task string, cmd *exec.Cmd) *exec.Cmd {
+	t.Helper()
 	cmd.Env = append(os.Environ(), "GUMSHOE_TEST_TASK="+task)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
@@ -225,7 +230,7 @@ func helper(t *testing.T, task string, arguments ...string) *exec.Cmd {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	ready := make([]byte, 6)
+	ready := make([]byte, 200)
 	if n, err := out.Read(ready); err != nil || string(ready[:n]) != "ready\n" {
 		t.Fatalf("the helper %s did not get ready: %q, %v", task, ready[:n], err)
 	}

@@ -281,8 +281,7 @@ func TestRealWebWay(t *testing.T) {
 				row.url = s.URL(nginxtest.Plain, "/")
 			}
 			if row.rules != "" {
-				inShell(t, "ip", "netns", "exec", there, "nft", "add table inet wall; add chain inet wall in { type filter hook input priority 0; }; add rule inet wall in "+
-					strings.ReplaceAll(row.rules, "%PORT%", port))
+				wall(t, there, "input", strings.ReplaceAll(row.rules, "%PORT%", port))
 			}
 			r, exit := diagnoseIn(t, here, "web-slow", "url="+row.url, "timeout=8s")
 			if row.want == "" {

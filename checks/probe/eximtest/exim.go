@@ -2,13 +2,7 @@
 package eximtest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -113,7 +107,7 @@ func Start(t testing.TB, c Config) *Server {
 		lines = without(lines, name+" ")
 		lines = append(lines, setting)
 	}
-	certificate, key := certificateFor(t, c.Host)
+	certificate, key := checktest.SelfSigned(t, 100*24*time.Hour, "mail.example", c.Host)
 	program, err := os.ReadFile(installed)
 	if err != nil {
 		t.Fatal(err)
@@ -159,26 +153,4 @@ func folder(t testing.TB, uid, gid int) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// certificateFor makes one that signs itself, and its key.
-func certificateFor(t testing.TB, host string) (certificate, key []byte) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(100 * 24 * time.Hour),
-		DNSNames: []string{"mail.example"}, IPAddresses: []net.IP{net.ParseIP(host)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	signed, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
 }
